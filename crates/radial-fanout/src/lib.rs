@@ -1,0 +1,1 @@
+//! Timelines, subscribers and the pages that each is due

@@ -1,0 +1,1 @@
+//! The rules of the hub: publish pipeline, subscriptions, flags

@@ -1,0 +1,1 @@
+//! The EventLog trait and the embedded log: append, group commit, read, idempotency

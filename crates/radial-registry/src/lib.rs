@@ -1,0 +1,1 @@
+//! The set of event types: schemas, policies, versions and their checks

@@ -1,0 +1,1 @@
+//! Starts hubs and reads their streams, for tests only

@@ -1,0 +1,1 @@
+//! The radial binary, and the facade for people who embed the hub
