@@ -1,1 +1,24 @@
-//! The words on the wire: ids, events, cursors, grants, problem codes and their encodings
+//! The words on the wire: ids, events, cursors, grants, problem codes and their encodings.
+//!
+//! Everything here is plain data and pure functions. This crate must never know I/O, async, a
+//! clock, a random source, HTTP types or tokens: the same words serve the hub, the command line,
+//! the Rust client and the fuzzers. The contract itself is `docs/protocol.md`.
+
+pub mod answer;
+pub mod control;
+pub mod cursor;
+pub mod envelope;
+pub mod event;
+pub mod filter;
+pub mod grants;
+pub mod json;
+pub mod limits;
+pub mod names;
+pub mod problem;
+pub mod sse;
+
+pub use cursor::{Cursor, Epoch, Offset};
+pub use event::{Event, TimeMs};
+pub use grants::Grants;
+pub use names::{ChannelName, EventTypeName, Name, Pattern, TenantId};
+pub use problem::{Code, Problem};

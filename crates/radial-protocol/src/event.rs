@@ -1,0 +1,374 @@
+//! An event: what it is, who may see it, and the bytes that every transport delivers.
+//!
+//! The delivered JSON is written once, when the event gets its place, and is kept inside the
+//! bytes of its SSE frame, so that all transports and all clients share one buffer.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::cursor::{Cursor, Offset};
+use crate::names::{ChannelName, EventId, EventTypeName, Id, Name, SessionId, TenantId, UserId};
+
+/// Milliseconds since the Unix epoch, UTC.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct TimeMs(pub u64);
+
+impl TimeMs {
+    /// The time `ms` milliseconds later.
+    #[must_use]
+    pub const fn plus_ms(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+}
+
+/// How long the hub keeps an event, and what an answer of 201 promises (protocol §4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Persistence {
+    /// Answered after stable storage, kept by retention.
+    Durable,
+    /// In the log, answered without waiting for storage.
+    #[default]
+    Recent,
+    /// No offset; never replayed or polled.
+    Live,
+}
+
+/// Who waits and what is shed; never the order inside the log.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// Refused and shed first.
+    Low,
+    /// The default.
+    #[default]
+    Normal,
+    /// Before normal where somebody must wait.
+    High,
+    /// Starts a write at once.
+    Critical,
+}
+
+/// How far inside its channel an event is seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Everybody whom the channel and the audience admit.
+    #[default]
+    Channel,
+    /// Only the publishing user's sessions.
+    User,
+    /// Only the publishing session.
+    Session,
+}
+
+/// Who inside the channel may see an event: the union of the three lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Audience {
+    /// Users, by id.
+    pub users: Vec<UserId>,
+    /// Sessions, by id.
+    pub sessions: Vec<SessionId>,
+    /// Holders of any of these roles.
+    pub roles: Vec<Name>,
+}
+
+impl Audience {
+    /// How many the lists name together.
+    pub fn len(&self) -> usize {
+        self.users.len() + self.sessions.len() + self.roles.len()
+    }
+
+    /// Whether it names nobody.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What decides who gets an event and until when, apart from its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The event's own id.
+    pub event_id: EventId,
+    /// Its type.
+    pub event_type: EventTypeName,
+    /// Its channel.
+    pub channel: ChannelName,
+    /// The publishing user, if the credential named one.
+    pub user: Option<UserId>,
+    /// The publishing session, if the credential named one.
+    pub session: Option<SessionId>,
+    /// Who may see it; absent: everyone in the channel.
+    pub audience: Option<Audience>,
+    /// How far it is seen.
+    pub scope: Scope,
+    /// How long it is kept.
+    pub persistence: Persistence,
+    /// Whether subscribers get it at all; if not, only history and sinks see it.
+    pub broadcast: bool,
+    /// Who waits and what is shed.
+    pub priority: Priority,
+    /// Counted from `receivedAt`; after it the event is neither delivered nor replayed.
+    pub ttl_ms: Option<u64>,
+    /// Whether each receiving session must acknowledge it.
+    pub ack: bool,
+    /// What a chain of events has in common.
+    pub correlation_id: Option<Id>,
+}
+
+/// An event that has not got its place in the log yet.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// What decides who gets it.
+    pub head: Head,
+    /// The delivered JSON's members from `eventId` to before `receivedAt`, without a comma at
+    /// either end.
+    middle: String,
+    /// The members after `receivedAt`, each with a leading comma.
+    suffix: String,
+}
+
+/// The members of the delivered JSON that the head does not hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Content<'a> {
+    /// The tenant.
+    pub tenant: &'a TenantId,
+    /// `eventData`, already without white space.
+    pub data: &'a str,
+    /// The schema version.
+    pub version: &'a str,
+    /// The publisher's own time, if it gave one.
+    pub timestamp: Option<TimeMs>,
+    /// The event that caused this one.
+    pub causation_id: Option<&'a Id>,
+}
+
+impl Draft {
+    /// Writes what can be written before the place is known.
+    pub fn new(head: Head, content: &Content<'_>) -> Self {
+        let mut middle = String::with_capacity(content.data.len() + 256);
+        member(&mut middle, "eventId", head.event_id.as_str());
+        raw(&mut middle, "eventType", &quoted(head.event_type.as_str()));
+        raw(&mut middle, "eventData", content.data);
+        member(&mut middle, "version", content.version);
+        member(&mut middle, "tenantId", content.tenant.as_str());
+        member(&mut middle, "channel", head.channel.as_str());
+        if let Some(session) = &head.session {
+            member(&mut middle, "sessionId", session.as_str());
+        }
+        if let Some(user) = &head.user {
+            member(&mut middle, "userId", user.as_str());
+        }
+        if let Some(timestamp) = content.timestamp {
+            raw(&mut middle, "timestamp", &timestamp.0.to_string());
+        }
+        let mut suffix = String::new();
+        match head.priority {
+            Priority::Normal => {}
+            Priority::Low => suffix.push_str(",\"priority\":\"low\""),
+            Priority::High => suffix.push_str(",\"priority\":\"high\""),
+            Priority::Critical => suffix.push_str(",\"priority\":\"critical\""),
+        }
+        for (name, id) in [
+            ("correlationId", head.correlation_id.as_ref()),
+            ("causationId", content.causation_id),
+        ] {
+            if let Some(id) = id {
+                suffix.push(',');
+                member(&mut suffix, name, id.as_str());
+            }
+        }
+        if head.ack {
+            suffix.push_str(",\"ack\":true");
+        }
+        Self {
+            head,
+            middle,
+            suffix,
+        }
+    }
+
+    /// Gives the event its place and its time, and writes its bytes.
+    ///
+    /// A `live` event has no place: `None`.
+    pub fn place(self, place: Option<Cursor>, received_at: TimeMs) -> Event {
+        let mut json = String::with_capacity(self.middle.len() + self.suffix.len() + 96);
+        json.push('{');
+        if let Some(cursor) = place {
+            member(&mut json, "cursor", &cursor.to_string());
+            raw(&mut json, "offset", &cursor.offset.to_string());
+            json.push(',');
+        }
+        json.push_str(&self.middle);
+        raw(&mut json, "receivedAt", &received_at.0.to_string());
+        json.push_str(&self.suffix);
+        json.push('}');
+        Event::from_json(self.head, place, received_at, &json)
+    }
+}
+
+/// An event with its place, its time and its bytes.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// What decides who gets it.
+    pub head: Head,
+    /// Where it stands in the log; a `live` event stands nowhere.
+    pub place: Option<Cursor>,
+    /// When the hub took it; never falls along a log.
+    pub received_at: TimeMs,
+    frame: Bytes,
+    json_start: usize,
+}
+
+impl Event {
+    /// Puts an event together again from its stored parts; `json` is the delivered JSON.
+    pub fn from_json(head: Head, place: Option<Cursor>, received_at: TimeMs, json: &str) -> Self {
+        let (frame, json_start) = crate::sse::data_frame(place, json);
+        Self {
+            head,
+            place,
+            received_at,
+            frame,
+            json_start,
+        }
+    }
+
+    /// The offset; `None` for a `live` event.
+    pub fn offset(&self) -> Option<Offset> {
+        self.place.map(|cursor| cursor.offset)
+    }
+
+    /// The delivered JSON, the same bytes on every transport.
+    pub fn json(&self) -> Bytes {
+        let end = self.frame.len().saturating_sub(crate::sse::FRAME_END.len());
+        self.frame.slice(self.json_start..end)
+    }
+
+    /// The whole SSE frame without an `event:` line.
+    pub fn sse_frame(&self) -> Bytes {
+        self.frame.clone()
+    }
+
+    /// When the event's time to live ends.
+    pub fn expires_at(&self) -> Option<TimeMs> {
+        self.head
+            .ttl_ms
+            .map(|ttl_ms| self.received_at.plus_ms(ttl_ms))
+    }
+
+    /// Whether its time to live has ended.
+    pub fn is_expired(&self, now: TimeMs) -> bool {
+        self.expires_at().is_some_and(|end| end <= now)
+    }
+
+    /// About how many bytes of memory the event takes.
+    pub fn memory_bytes(&self) -> usize {
+        self.frame.len() + size_of::<Self>() + self.head.event_id.as_str().len()
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn member(out: &mut String, name: &str, text: &str) {
+    raw(out, name, &quoted(text));
+}
+
+/// Appends `"name":value`, with a comma before it unless it begins an object.
+fn raw(out: &mut String, name: &str, value: &str) {
+    if !out.is_empty() && !out.ends_with('{') && !out.ends_with(',') {
+        out.push(',');
+    }
+    out.push('"');
+    out.push_str(name);
+    out.push_str("\":");
+    out.push_str(value);
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::cursor::Epoch;
+
+    /// A plain event head of this type on `main`.
+    pub(crate) fn head(event_type: &str) -> Head {
+        Head {
+            event_id: EventId::new("e-1").unwrap(),
+            event_type: EventTypeName::new(event_type).unwrap(),
+            channel: ChannelName::main(),
+            user: None,
+            session: None,
+            audience: None,
+            scope: Scope::Channel,
+            persistence: Persistence::Durable,
+            broadcast: true,
+            priority: Priority::Normal,
+            ttl_ms: None,
+            ack: false,
+            correlation_id: None,
+        }
+    }
+
+    pub(crate) fn content(tenant: &TenantId) -> Content<'_> {
+        Content {
+            tenant,
+            data: r#"{"n":1.0}"#,
+            version: "1",
+            timestamp: None,
+            causation_id: None,
+        }
+    }
+
+    #[test]
+    fn the_delivered_json_has_the_members_of_the_contract_in_order() {
+        let mut head = head("card.moved");
+        head.user = Some(UserId::new("u\"1").unwrap());
+        head.session = Some(SessionId::new("s-1").unwrap());
+        head.priority = Priority::High;
+        head.correlation_id = Some(Id::new("c-1").unwrap());
+        head.ack = true;
+        let tenant = TenantId::new("acme").unwrap();
+        let causation = Id::new("e-0").unwrap();
+        let content = Content {
+            timestamp: Some(TimeMs(7)),
+            causation_id: Some(&causation),
+            ..content(&tenant)
+        };
+        let cursor = Cursor {
+            epoch: Epoch::new(0),
+            offset: Offset::new(12).unwrap(),
+        };
+        let event = Draft::new(head, &content).place(Some(cursor), TimeMs(9));
+        assert_eq!(
+            std::str::from_utf8(&event.json()).unwrap(),
+            r#"{"cursor":"AAAAAAAAAAA.12","offset":12,"eventId":"e-1","eventType":"card.moved","eventData":{"n":1.0},"version":"1","tenantId":"acme","channel":"main","sessionId":"s-1","userId":"u\"1","timestamp":7,"receivedAt":9,"priority":"high","correlationId":"c-1","causationId":"e-0","ack":true}"#
+        );
+    }
+
+    #[test]
+    fn a_live_event_has_no_cursor_and_no_offset() {
+        let tenant = TenantId::new("acme").unwrap();
+        let event = Draft::new(head("test:event"), &content(&tenant)).place(None, TimeMs(9));
+        let json: serde_json::Value = serde_json::from_slice(&event.json()).unwrap();
+        assert!(json.get("cursor").is_none() && json.get("offset").is_none());
+        assert_eq!(json["receivedAt"], 9);
+        assert!(event.sse_frame().starts_with(b"data: {"));
+    }
+
+    #[test]
+    fn time_to_live_counts_from_the_hubs_own_time() {
+        let tenant = TenantId::new("acme").unwrap();
+        let mut head = head("test:event");
+        head.ttl_ms = Some(100);
+        let event = Draft::new(head, &content(&tenant)).place(None, TimeMs(1_000));
+        assert!(!event.is_expired(TimeMs(1_099)));
+        assert!(event.is_expired(TimeMs(1_100)));
+    }
+}

@@ -1,0 +1,297 @@
+//! Who sees what: the one function that decides it (protocol §5, architecture invariant 10).
+//!
+//! Fan-out, replay, history and everything that will read events ask [`Filter::admits`]; nobody
+//! decides beside it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::event::{Event, Head, Scope, TimeMs};
+use crate::grants::{Grants, any_matches};
+use crate::names::{EventTypeName, Name, Pattern};
+use crate::problem::{Code, Problem};
+
+/// The registry's `subscribeRoles`, for those types that have any.
+pub type SubscribeRoles = HashMap<EventTypeName, Vec<Name>>;
+
+/// What a reader asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// Channel names and patterns.
+    pub channels: Vec<Pattern>,
+    /// Event type patterns.
+    pub types: Vec<Pattern>,
+}
+
+/// Whether events that are not broadcast are seen too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// A subscriber: broadcast events only.
+    Subscriber,
+    /// History: the log as it is.
+    History,
+}
+
+/// Why an event is not given to a reader, in the order in which it is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is due.
+    Admitted,
+    /// The reader did not ask for it, or may not see it.
+    Hidden,
+    /// Its time to live is over.
+    Expired,
+}
+
+/// What a reader asked for, narrowed to what it was granted.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    selection: Selection,
+    grants: Arc<Grants>,
+    subscribe_roles: Arc<SubscribeRoles>,
+    view: View,
+}
+
+impl Filter {
+    /// Narrows a selection to the grants.
+    ///
+    /// A pattern is narrowed to what is granted inside it; it may end up as nothing.
+    ///
+    /// # Errors
+    /// `forbidden` for an exact channel name outside the grants.
+    pub fn new(
+        wanted: &Selection,
+        grants: Arc<Grants>,
+        subscribe_roles: Arc<SubscribeRoles>,
+        view: View,
+    ) -> Result<Self, Problem> {
+        for pattern in &wanted.channels {
+            if let Pattern::Exact(name) = pattern
+                && !any_matches(&grants.channels, name)
+            {
+                let detail = format!("the channel {name} is not among the granted channels");
+                return Err(Problem::new(Code::Forbidden, detail));
+            }
+        }
+        let selection = Selection {
+            channels: narrow(&wanted.channels, &grants.channels),
+            types: narrow(&wanted.types, &grants.subscribe),
+        };
+        Ok(Self {
+            selection,
+            grants,
+            subscribe_roles,
+            view,
+        })
+    }
+
+    /// What is left of the selection.
+    pub fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// Whether this reader gets this event now.
+    pub fn admits(&self, event: &Event, now: TimeMs) -> Verdict {
+        if !self.shows(&event.head) {
+            Verdict::Hidden
+        } else if event.is_expired(now) {
+            Verdict::Expired
+        } else {
+            Verdict::Admitted
+        }
+    }
+
+    fn shows(&self, head: &Head) -> bool {
+        (head.broadcast || self.view == View::History)
+            && any_matches(&self.selection.channels, head.channel.as_str())
+            && any_matches(&self.selection.types, head.event_type.as_str())
+            && (self.grants.sees_all
+                || (self.role_admits(head)
+                    && self.scope_admits(head)
+                    && self.audience_admits(head)))
+    }
+
+    fn role_admits(&self, head: &Head) -> bool {
+        self.subscribe_roles
+            .get(&head.event_type)
+            .is_none_or(|roles| self.grants.has_any_role(roles))
+    }
+
+    fn scope_admits(&self, head: &Head) -> bool {
+        match head.scope {
+            Scope::Channel => true,
+            Scope::User => head.user.is_some() && head.user == self.grants.user,
+            Scope::Session => head.session.is_some() && head.session == self.grants.session,
+        }
+    }
+
+    fn audience_admits(&self, head: &Head) -> bool {
+        let Some(audience) = &head.audience else {
+            return true;
+        };
+        let grants = &self.grants;
+        grants
+            .user
+            .as_ref()
+            .is_some_and(|user| audience.users.contains(user))
+            || grants
+                .session
+                .as_ref()
+                .is_some_and(|session| audience.sessions.contains(session))
+            || grants.has_any_role(&audience.roles)
+    }
+}
+
+fn narrow(wanted: &[Pattern], granted: &[Pattern]) -> Vec<Pattern> {
+    let mut narrowed: Vec<Pattern> = Vec::new();
+    for pattern in wanted {
+        for grant in granted {
+            if let Some(both) = pattern.intersect(grant)
+                && !narrowed.contains(&both)
+            {
+                narrowed.push(both);
+            }
+        }
+    }
+    narrowed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::tests::{content, head};
+    use crate::event::{Audience, Draft};
+    use crate::names::{ChannelName, SessionId, TenantId, UserId};
+
+    fn patterns(texts: &[&str]) -> Vec<Pattern> {
+        texts
+            .iter()
+            .map(|text| Pattern::new(text).unwrap())
+            .collect()
+    }
+
+    fn user(id: &str, roles: &[&str]) -> Grants {
+        let mut grants = Grants::everything(TenantId::new("acme").unwrap());
+        grants.roles = roles.iter().map(|role| Name::new(role).unwrap()).collect();
+        grants.acting_for(
+            Some(UserId::new(id).unwrap()),
+            Some(SessionId::new(&format!("s-{id}")).unwrap()),
+        )
+    }
+
+    fn check(grants: Grants, shape: impl FnOnce(&mut Head), expected: bool) {
+        let mut head = head("card.moved");
+        shape(&mut head);
+        let tenant = TenantId::new("acme").unwrap();
+        let event = Draft::new(head, &content(&tenant)).place(None, TimeMs(0));
+        let roles = SubscribeRoles::from([(
+            EventTypeName::new("audit.written").unwrap(),
+            vec![Name::new("auditor").unwrap()],
+        )]);
+        let wanted = Selection {
+            channels: patterns(&["*"]),
+            types: patterns(&["*"]),
+        };
+        let filter =
+            Filter::new(&wanted, Arc::new(grants), Arc::new(roles), View::Subscriber).unwrap();
+        let admitted = filter.admits(&event, TimeMs(0)) == Verdict::Admitted;
+        assert_eq!(admitted, expected, "{event:?}");
+    }
+
+    #[test]
+    fn everything_must_admit_an_event() {
+        let audience = |users: &[&str], roles: &[&str]| {
+            Some(Audience {
+                users: users.iter().map(|id| UserId::new(id).unwrap()).collect(),
+                sessions: Vec::new(),
+                roles: roles.iter().map(|role| Name::new(role).unwrap()).collect(),
+            })
+        };
+        check(user("u1", &[]), |_| {}, true);
+        check(user("u1", &[]), |head| head.broadcast = false, false);
+        check(
+            user("u1", &[]),
+            |head| head.audience = audience(&["u1"], &[]),
+            true,
+        );
+        check(
+            user("u2", &[]),
+            |head| head.audience = audience(&["u1"], &[]),
+            false,
+        );
+        check(
+            user("u2", &["editor"]),
+            |head| head.audience = audience(&["u1"], &["editor"]),
+            true,
+        );
+        check(
+            user("u1", &[]),
+            |head| head.event_type = EventTypeName::new("audit.written").unwrap(),
+            false,
+        );
+        check(
+            user("u1", &["auditor"]),
+            |head| head.event_type = EventTypeName::new("audit.written").unwrap(),
+            true,
+        );
+        for (reader, seen) in [("u1", true), ("u2", false)] {
+            check(
+                user(reader, &[]),
+                |head| {
+                    head.scope = Scope::User;
+                    head.user = Some(UserId::new("u1").unwrap());
+                },
+                seen,
+            );
+            check(
+                user(reader, &[]),
+                |head| {
+                    head.scope = Scope::Session;
+                    head.session = Some(SessionId::new("s-u1").unwrap());
+                },
+                seen,
+            );
+        }
+        check(user("u1", &[]), |head| head.scope = Scope::User, false);
+    }
+
+    #[test]
+    fn patterns_are_narrowed_and_exact_names_outside_are_refused() {
+        let mut grants = user("u1", &[]);
+        grants.channels = patterns(&["board:*", "main"]);
+        let filter = |channels: &[&str]| {
+            let wanted = Selection {
+                channels: patterns(channels),
+                types: patterns(&["card.*"]),
+            };
+            Filter::new(
+                &wanted,
+                Arc::new(grants.clone()),
+                Arc::default(),
+                View::Subscriber,
+            )
+        };
+        assert_eq!(
+            filter(&["*"]).unwrap().selection().channels,
+            patterns(&["board:*", "main"])
+        );
+        assert_eq!(
+            filter(&["board:4*"]).unwrap().selection().channels,
+            patterns(&["board:4*"])
+        );
+        assert!(filter(&["chat:*"]).unwrap().selection().channels.is_empty());
+        assert_eq!(filter(&["chat:1"]).unwrap_err().code, Code::Forbidden);
+    }
+
+    #[test]
+    fn the_channel_decides_first() {
+        let mut grants = user("u1", &[]);
+        grants.channels = patterns(&["board:*"]);
+        check(
+            grants.clone(),
+            |head| head.channel = ChannelName::new("board:1").unwrap(),
+            true,
+        );
+        check(grants, |_| {}, false);
+    }
+}

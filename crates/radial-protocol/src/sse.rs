@@ -1,0 +1,56 @@
+//! Server-Sent Events: data frames, control frames, and the `retry:` line (protocol §5).
+//!
+//! A data event has no `event:` line, so that it reaches `onmessage`. JSON holds no raw line
+//! break, and ids and names hold no control character, so nothing from an event can break a
+//! frame.
+
+use bytes::Bytes;
+
+use crate::control::Control;
+use crate::cursor::Cursor;
+use crate::event::Event;
+
+/// What ends every frame.
+pub const FRAME_END: &str = "\n\n";
+
+/// Writes the frame of a delivered event and says where the JSON begins inside it.
+pub(crate) fn data_frame(place: Option<Cursor>, json: &str) -> (Bytes, usize) {
+    let mut frame = String::with_capacity(json.len() + 48);
+    if let Some(cursor) = place {
+        frame.push_str("id: ");
+        frame.push_str(&cursor.to_string());
+        frame.push('\n');
+    }
+    frame.push_str("data: ");
+    let json_start = frame.len();
+    frame.push_str(json);
+    frame.push_str(FRAME_END);
+    (Bytes::from(frame), json_start)
+}
+
+/// The line that goes before a frame of a stream opened with `named`.
+pub fn event_line(event: &Event) -> Bytes {
+    Bytes::from(format!("event: {}\n", event.head.event_type))
+}
+
+/// Writes a control event: its name, its `id:` where it has one, its JSON.
+pub fn control_frame(control: &Control) -> Bytes {
+    use std::fmt::Write as _;
+    let mut frame = String::with_capacity(160);
+    if let Some(cursor) = control.id() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(frame, "id: {cursor}");
+    }
+    let _ = write!(
+        frame,
+        "event: {}\ndata: {}{FRAME_END}",
+        control.name(),
+        control.json()
+    );
+    Bytes::from(frame)
+}
+
+/// The line that tells `EventSource` how long to wait before it comes back, in milliseconds.
+pub fn retry_line(retry_ms: u64) -> Bytes {
+    Bytes::from(format!("retry: {retry_ms}{FRAME_END}"))
+}
