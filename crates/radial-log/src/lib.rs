@@ -1,1 +1,36 @@
-//! The EventLog trait and the embedded log: append, group commit, read, idempotency
+//! The log: one totally ordered record of each tenant's events, and the rules that keep it.
+//!
+//! [`EventLog`] is the seam (`docs/adr/0004-the-logs-seam.md`): the hub appends and reads through
+//! it and knows nothing else. [`EmbeddedLog`] is the implementation that a single node uses:
+//!
+//! ```text
+//! append ─► tenant (decides duplicates, gives offsets) ─► commit queue ─► committer thread
+//!                                                                           │ one write, one fsync
+//!                                                                           ▼
+//!                                            write-ahead file ─► visible ─► answers, timelines
+//!                                                                           │
+//!                                                                           ▼ flusher thread
+//!                                                                         store (redb)
+//! ```
+//!
+//! This crate must never know HTTP, subscribers, tokens, schemas or the clock: times and random
+//! bits come in as arguments.
+
+mod committer;
+mod embedded;
+mod event_log;
+mod flusher;
+mod queue;
+mod reading;
+mod record;
+mod slot;
+mod store;
+mod takeover;
+mod tenant;
+mod wal;
+
+pub use embedded::{Config, EmbeddedLog, OpenError};
+pub use event_log::{
+    Append, AppendError, AppendFuture, Bounds, Entry, EventLog, Fingerprint, Health, Item, Missing,
+    MissingReason, OnCommit, Outcome, Page, PageLimit, ReadError,
+};

@@ -1,0 +1,133 @@
+//! The committer thread: one write and at most one fsync for all that is waiting.
+//!
+//! It never waits for company: a lone publisher is committed at once, and while its fsync runs
+//! the next ones gather.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use radial_protocol::Offset;
+
+use crate::event_log::{AppendError, OnCommit};
+use crate::flusher::{Flush, FlushQueue};
+use crate::queue::{CommitQueue, Waiting};
+use crate::record::{Record, StoredEvent, TenantNo, encode};
+use crate::wal::Wal;
+
+/// How many offsets ahead are reserved for `recent` events at once: one fsync per so many.
+const RESERVATION: u64 = 8_192;
+
+/// What the thread works with.
+pub(crate) struct Committer {
+    pub(crate) wal: Wal,
+    pub(crate) queue: Arc<CommitQueue>,
+    pub(crate) flushes: Arc<FlushQueue>,
+    pub(crate) on_commit: OnCommit,
+    /// Per tenant, the highest offset that may be shown before it is on stable storage.
+    pub(crate) reserved: HashMap<TenantNo, Offset>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// What can be counted of the committer's work; never reset.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) fsyncs: std::sync::atomic::AtomicU64,
+    pub(crate) poison: std::sync::OnceLock<String>,
+}
+
+impl Committer {
+    /// Works until the queue is closed and empty, or a write fails.
+    pub(crate) fn run(mut self) {
+        let _poison = PoisonOnPanic {
+            queue: Arc::clone(&self.queue),
+            flushes: Arc::clone(&self.flushes),
+            counters: Arc::clone(&self.counters),
+        };
+        while let Some(round) = self.queue.take() {
+            if let Err(error) = self.commit(&round) {
+                tracing::error!(%error, "a write to stable storage failed: the log takes no writes");
+                let _ = self.counters.poison.set(error.to_string());
+                self.queue.refuse(AppendError::Poisoned);
+                for waiting in round {
+                    waiting.slot.complete(Err(AppendError::Poisoned));
+                }
+                break;
+            }
+        }
+        self.flushes.close();
+    }
+
+    fn commit(&mut self, round: &[Waiting]) -> io::Result<()> {
+        let reserves = self.stage_reservations(round);
+        let mut last_seq = 0;
+        for waiting in round {
+            last_seq = self.wal.stage(&encode(&batch_record(waiting)));
+        }
+        self.wal.write()?;
+        if reserves || round.iter().any(|waiting| waiting.durable) {
+            self.wal.sync()?;
+            self.counters.fsyncs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        for waiting in round {
+            waiting.tenant.show(&waiting.placed);
+            let events: Vec<_> =
+                waiting.placed.iter().map(|placed| Arc::clone(&placed.event)).collect();
+            (self.on_commit)(&waiting.tenant.id, &events);
+            waiting.slot.complete(Ok(()));
+        }
+        let flushes = round.iter().map(|waiting| Flush {
+            tenant: Arc::clone(&waiting.tenant),
+            placed: waiting.placed.clone(),
+            reserved: self.reserved.get(&waiting.tenant.no).copied().unwrap_or_default(),
+        });
+        self.flushes.push(flushes, last_seq);
+        Ok(())
+    }
+
+    /// Makes sure that what is shown before it is durable lies in a durable reservation, so that
+    /// after a power loss its offsets are not given out again.
+    fn stage_reservations(&mut self, round: &[Waiting]) -> bool {
+        let mut any = false;
+        for waiting in round.iter().filter(|waiting| !waiting.durable) {
+            let Some(last) = waiting.placed.last().and_then(|placed| placed.event.offset()) else {
+                continue;
+            };
+            let reserved = self.reserved.entry(waiting.tenant.no).or_default();
+            if last > *reserved {
+                *reserved = last.plus(RESERVATION);
+                let up_to = reserved.get();
+                self.wal.stage(&encode(&Record::Reserve { tenant: waiting.tenant.no, up_to }));
+                any = true;
+            }
+        }
+        any
+    }
+}
+
+/// A panic of the thread must not leave publishers waiting for ever.
+struct PoisonOnPanic {
+    queue: Arc<CommitQueue>,
+    flushes: Arc<FlushQueue>,
+    counters: Arc<Counters>,
+}
+
+impl Drop for PoisonOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.counters.poison.set("the committer panicked".to_owned());
+            self.queue.refuse(AppendError::Poisoned);
+            self.flushes.close();
+        }
+    }
+}
+
+fn batch_record(waiting: &Waiting) -> Record {
+    let first = waiting.placed.first().map(|placed| &placed.event);
+    Record::Batch {
+        tenant: waiting.tenant.no,
+        first: first.and_then(|event| event.offset()).unwrap_or_default().get(),
+        received_at: first.map(|event| event.received_at).unwrap_or_default(),
+        events: waiting.placed.iter().map(StoredEvent::of).collect(),
+    }
+}

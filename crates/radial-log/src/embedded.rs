@@ -1,0 +1,275 @@
+//! The embedded log: opening, closing, and the [`EventLog`] that the hub sees.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use radial_protocol::event::{Persistence, TimeMs};
+use radial_protocol::{Epoch, Offset, TenantId};
+
+use crate::committer::{Committer, Counters};
+use crate::event_log::{
+    Append, AppendError, AppendFuture, Bounds, EventLog, Health, OnCommit, Outcome, Page,
+    PageLimit, ReadError,
+};
+use crate::flusher::{FlushQueue, Flusher};
+use crate::queue::{CommitQueue, Waiting};
+use crate::reading::{place_before, read_page};
+use crate::slot::Slot;
+use crate::store::{CLEAN, FORMAT_VERSION, Store, TenantRow, VERSION};
+use crate::takeover::take_over;
+use crate::tenant::{DecideError, Tenant};
+use crate::wal::{Wal, WalError, remove_all_segments};
+
+/// How an embedded log is opened.
+pub struct Config {
+    /// The data folder; made if it is not there. One process at a time may have it.
+    pub folder: PathBuf,
+    /// Names this run of the operating system, if it can be named. Two opens with the same name
+    /// had no power loss in between, so that nothing handed to the system can be lost.
+    pub boot: Option<String>,
+    /// Random bits for the epoch of a new tenant.
+    pub random: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// Called with what was committed, in order.
+    pub on_commit: OnCommit,
+}
+
+/// Why a data folder cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("the data folder {0} is in use by another process; stop that one first")]
+    InUse(PathBuf),
+    /// It was written by a newer Radial.
+    #[error("the data folder has format {found}, this Radial knows up to {known}; use a newer one")]
+    NewerFormat {
+        /// The folder's version.
+        found: u64,
+        /// The newest that is known.
+        known: u64,
+    },
+    /// The folder or its files cannot be made or read.
+    #[error("the data folder {folder} cannot be used: {source}")]
+    Io {
+        /// Which.
+        folder: PathBuf,
+        /// What failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("the store in the data folder cannot be opened: {0}")]
+    Store(#[from] Box<redb::Error>),
+    /// The write-ahead files cannot be trusted.
+    #[error(transparent)]
+    Wal(#[from] WalError),
+}
+
+/// The log of a single node, in a folder of its own.
+pub struct EmbeddedLog {
+    store: Arc<Store>,
+    tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
+    queue: Arc<CommitQueue>,
+    counters: Arc<Counters>,
+    random: Box<dyn Fn() -> u64 + Send + Sync>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl EmbeddedLog {
+    /// Opens a data folder: takes over what the write-ahead file holds, and says what a crash may
+    /// have lost. Blocks.
+    pub fn open(config: Config) -> Result<Self, OpenError> {
+        let Config { folder, boot, random, on_commit } = config;
+        let wal_folder = folder.join("wal");
+        let io_error = |source| OpenError::Io { folder: folder.clone(), source };
+        std::fs::create_dir_all(&wal_folder).map_err(io_error)?;
+        let store = open_store(&folder)?;
+        let last_seq = take_over(&store, &wal_folder, boot.as_deref())?;
+        remove_all_segments(&wal_folder).map_err(io_error)?;
+        let wal = Wal::create(&wal_folder, last_seq + 1).map_err(io_error)?;
+
+        let rows = store.tenants()?;
+        let reserved = rows.iter().map(|(_, row)| (row.no, row.head.reserved)).collect();
+        let tenants = rows
+            .into_iter()
+            .map(|(id, row)| (id.clone(), Arc::new(Tenant::new(id, row))))
+            .collect();
+        let (queue, flushes) = (Arc::<CommitQueue>::default(), Arc::<FlushQueue>::default());
+        let counters = Arc::<Counters>::default();
+        let store = Arc::new(store);
+        let committer = Committer {
+            wal,
+            queue: Arc::clone(&queue),
+            flushes: Arc::clone(&flushes),
+            on_commit,
+            reserved,
+            counters: Arc::clone(&counters),
+        };
+        let flusher = Flusher {
+            store: Arc::clone(&store),
+            wal_folder,
+            flushes,
+            queue: Arc::clone(&queue),
+            counters: Arc::clone(&counters),
+        };
+        let threads = vec![
+            spawn("radial-commit", move || committer.run()).map_err(io_error)?,
+            spawn("radial-flush", move || flusher.run()).map_err(io_error)?,
+        ];
+        let tenants = RwLock::new(tenants);
+        Ok(Self { store, tenants, queue, counters, random, threads: Mutex::new(threads) })
+    }
+
+    /// How many fsyncs the committer has made since the log was opened.
+    pub fn fsyncs(&self) -> u64 {
+        self.counters.fsyncs.load(Ordering::Relaxed)
+    }
+
+    fn tenant(&self, id: &TenantId) -> Option<Arc<Tenant>> {
+        self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// Decides an append and queues it; returns what the answer must wait for.
+    fn submit(&self, append: Append) -> Result<Submitted, AppendError> {
+        self.queue.admits()?;
+        let tenant = self.tenant(&append.tenant).ok_or(AppendError::UnknownTenant)?;
+        let slot = Slot::new();
+        let mut sequencing = tenant.sequencing.lock().unwrap_or_else(PoisonError::into_inner);
+        let decided = tenant.decide(&mut sequencing, &self.store, append, &slot).map_err(
+            |error| match error {
+                DecideError::Refused(error) => error,
+                DecideError::Store(error) => {
+                    tracing::error!(%error, "the index could not be read");
+                    AppendError::Poisoned
+                }
+            },
+        )?;
+        let mut waits = decided.waits;
+        if !decided.placed.is_empty() {
+            let durable = decided
+                .placed
+                .iter()
+                .any(|placed| placed.event.head.persistence == Persistence::Durable);
+            if durable {
+                waits.push(Arc::clone(&slot));
+            }
+            let waiting =
+                Waiting { tenant: Arc::clone(&tenant), placed: decided.placed, durable, slot };
+            self.queue.push(waiting);
+        }
+        Ok(Submitted { outcomes: decided.outcomes, waits })
+    }
+}
+
+struct Submitted {
+    outcomes: Vec<Outcome>,
+    waits: Vec<Arc<Slot>>,
+}
+
+impl EventLog for EmbeddedLog {
+    fn open_tenant(&self, tenant: &TenantId) -> Result<Epoch, AppendError> {
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = tenants.get(tenant) {
+            return Ok(open.epoch);
+        }
+        self.queue.admits()?;
+        let no = tenants.values().map(|tenant| tenant.no + 1).max().unwrap_or(1);
+        let epoch = Epoch::new((self.random)());
+        self.store.add_tenant(tenant, no, epoch).map_err(|error| {
+            tracing::error!(%error, %tenant, "the tenant could not be stored");
+            AppendError::Poisoned
+        })?;
+        let row = TenantRow {
+            no,
+            epoch,
+            head: crate::store::HeadRow::default(),
+            first: Offset::ZERO.next(),
+            lost: Vec::new(),
+        };
+        tenants.insert(tenant.clone(), Arc::new(Tenant::new(tenant.clone(), row)));
+        Ok(epoch)
+    }
+
+    fn append(&self, append: Append) -> AppendFuture {
+        let submitted = self.submit(append);
+        Box::pin(async move {
+            let submitted = submitted?;
+            for slot in submitted.waits {
+                slot.wait().await?;
+            }
+            Ok(submitted.outcomes)
+        })
+    }
+
+    fn read(&self, tenant: &TenantId, after: Offset, limit: PageLimit) -> Result<Page, ReadError> {
+        let tenant = self.tenant(tenant).ok_or(ReadError::UnknownTenant)?;
+        read_page(&self.store, &tenant, after, limit)
+    }
+
+    fn place_before(&self, tenant: &TenantId, at: TimeMs) -> Result<Offset, ReadError> {
+        let tenant = self.tenant(tenant).ok_or(ReadError::UnknownTenant)?;
+        place_before(&self.store, &tenant, at)
+    }
+
+    fn bounds(&self, tenant: &TenantId) -> Option<Bounds> {
+        let tenant = self.tenant(tenant)?;
+        let visible = tenant.visible.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Bounds {
+            epoch: tenant.epoch,
+            first: visible.first,
+            head: visible.head,
+            lost: visible.lost.clone(),
+        })
+    }
+
+    fn health(&self) -> Health {
+        match self.counters.poison.get() {
+            Some(reason) => Health::Poisoned(reason.clone()),
+            None => Health::Ok,
+        }
+    }
+
+    fn close(&self) {
+        self.queue.close();
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        if threads.is_empty() {
+            return;
+        }
+        for thread in threads {
+            if thread.join().is_err() {
+                let _ = self.counters.poison.set("a thread of the log panicked".to_owned());
+            }
+        }
+        if self.health() == Health::Ok
+            && let Err(error) = self.store.set(&[(CLEAN, 1)], &[])
+        {
+            tracing::error!(%error, "the stop could not be marked as clean");
+        }
+    }
+}
+
+impl Drop for EmbeddedLog {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(body)
+}
+
+fn open_store(folder: &Path) -> Result<Store, OpenError> {
+    let store = Store::open(&folder.join("store.redb")).map_err(|error| match *error {
+        redb::Error::DatabaseAlreadyOpen => OpenError::InUse(folder.to_owned()),
+        _ => OpenError::Store(error),
+    })?;
+    match store.number(VERSION)? {
+        Some(found) if found > FORMAT_VERSION => {
+            Err(OpenError::NewerFormat { found, known: FORMAT_VERSION })
+        }
+        _ => Ok(store),
+    }
+}

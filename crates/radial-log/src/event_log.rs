@@ -1,0 +1,203 @@
+//! The seam: what the hub may ask of any log, and what every implementation promises.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use radial_protocol::event::{Draft, Event, TimeMs};
+use radial_protocol::{Cursor, Epoch, Offset, TenantId};
+use serde::{Deserialize, Serialize};
+
+/// A hash of what must be equal for two publishes to be the same: type, version, channel,
+/// audience, user and the bytes of `eventData`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fingerprint(pub u128);
+
+/// One event of an append.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The event without its place.
+    pub draft: Draft,
+    /// Given if the publisher chose the event's id, which makes it an idempotency key.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// Events of one publish request, of one tenant. They are one record: after a crash all of them
+/// are there or none, and they are adjacent.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// The tenant; it must have been opened.
+    pub tenant: TenantId,
+    /// At least one event, none of class `live`.
+    pub entries: Vec<Entry>,
+    /// All or nothing: a batch of which some ids are known is refused.
+    pub atomic: bool,
+    /// The hub's time; along a log it is held so that it never falls.
+    pub now: TimeMs,
+}
+
+/// What became of one entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It stands in the log, here.
+    Appended(Cursor),
+    /// Its id was known with the same fingerprint; it stands here since then.
+    Duplicate(Cursor),
+    /// Its id was known with another fingerprint; nothing was added.
+    Mismatch,
+}
+
+/// Why nothing of an append was added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Some ids of an atomic batch are known, but not all of them from one batch.
+    #[error("some events of the atomic batch were published before, others were not")]
+    BatchConflict,
+    /// An id of an atomic batch is known with another fingerprint.
+    #[error("an event id of the atomic batch was used for another event")]
+    BatchMismatch,
+    /// No such tenant.
+    #[error("the tenant is not open")]
+    UnknownTenant,
+    /// A write or an fsync failed: reads go on, writes are refused until a restart.
+    #[error("a write to stable storage failed; the log takes no writes until the hub is restarted")]
+    Poisoned,
+    /// More is waiting for storage than may.
+    #[error("more is waiting for storage than the log may hold")]
+    Overloaded,
+    /// The log is closing.
+    #[error("the log is closed")]
+    Closed,
+}
+
+/// Why a stretch of the log cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MissingReason {
+    /// Retention took it.
+    Retention,
+    /// A crash may have lost `recent` events in it.
+    Restart,
+}
+
+/// A stretch of the log that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Why.
+    pub reason: MissingReason,
+    /// The last place before it.
+    pub from: Offset,
+    /// The last place of it: reading goes on after this one.
+    pub to: Offset,
+}
+
+/// One thing on a page.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// An event.
+    Event(Arc<Event>),
+    /// A stretch that is not there.
+    Missing(Missing),
+}
+
+/// A stretch of the log, in order.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// What stands there.
+    pub items: Vec<Item>,
+    /// The place that the page reaches to; the next page begins after it.
+    pub to: Offset,
+    /// Whether that was the head when the page was read.
+    pub at_head: bool,
+}
+
+/// How much one page may hold; it always holds at least one item if there is any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageLimit {
+    /// The most items.
+    pub items: usize,
+    /// The most bytes of events.
+    pub bytes: usize,
+}
+
+/// What a tenant's log holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The history.
+    pub epoch: Epoch,
+    /// The oldest offset that is kept; one past the head if there is none.
+    pub first: Offset,
+    /// The newest place that readers may see.
+    pub head: Offset,
+    /// Stretches in which a crash may have lost `recent` events, oldest first.
+    pub lost: Vec<Missing>,
+}
+
+/// Whether the log does its work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Reads and writes.
+    Ok,
+    /// Reads only; a write failed for this reason.
+    Poisoned(String),
+}
+
+/// Why a read failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// No such tenant.
+    #[error("the tenant is not open")]
+    UnknownTenant,
+    /// The store could not be read.
+    #[error("the log's store could not be read")]
+    Store(#[from] Box<redb::Error>),
+    /// A stored event is not what was written.
+    #[error("the event at offset {0} is damaged")]
+    Damaged(Offset),
+}
+
+/// The answer to an append: resolves once every event of it that must be is on stable storage.
+pub type AppendFuture = Pin<Box<dyn Future<Output = Result<Vec<Outcome>, AppendError>> + Send>>;
+
+/// Called with every tenant's committed events, in the order of its log, one call at a time.
+///
+/// It runs on the path of every publish: it must not block.
+pub type OnCommit = Box<dyn Fn(&TenantId, &[Arc<Event>]) + Send + Sync>;
+
+/// One totally ordered record of events per tenant.
+///
+/// Every implementation promises, and the suite in `radial-testkit` checks:
+/// 1. Offsets rise and are never used twice, also across crashes.
+/// 2. A reader never sees what a crash can take back, except events of class `recent`, and then
+///    the next reader sees [`Item::Missing`].
+/// 3. An append that holds a `durable` event is answered after stable storage.
+/// 4. Duplicates are decided in the same step as the append: two concurrent appends of one id add
+///    one event.
+/// 5. `received_at` never falls along a log.
+pub trait EventLog: Send + Sync {
+    /// Makes sure that the tenant has a log, and creates it if it has none. Blocks.
+    ///
+    /// # Errors
+    /// [`AppendError::Poisoned`] if the tenant could not be stored.
+    fn open_tenant(&self, tenant: &TenantId) -> Result<Epoch, AppendError>;
+
+    /// Adds events and says where they stand, one outcome per entry.
+    ///
+    /// Cancel safe: the append happens even if the answer is not waited for.
+    fn append(&self, append: Append) -> AppendFuture;
+
+    /// Reads on after a place. Blocks on storage; never on writers.
+    fn read(&self, tenant: &TenantId, after: Offset, limit: PageLimit) -> Result<Page, ReadError>;
+
+    /// The place before the first event received at this time or later. Blocks on storage.
+    fn place_before(&self, tenant: &TenantId, at: TimeMs) -> Result<Offset, ReadError>;
+
+    /// What the tenant's log holds; `None` if it is not open.
+    fn bounds(&self, tenant: &TenantId) -> Option<Bounds>;
+
+    /// Whether the log does its work.
+    fn health(&self) -> Health;
+
+    /// Finishes what was accepted, syncs, and marks the stop as clean. Blocks. Later appends are
+    /// refused with [`AppendError::Closed`].
+    fn close(&self);
+}

@@ -1,0 +1,153 @@
+//! The flusher thread: brings committed events from memory into the store, behind everybody's back.
+//!
+//! Until it has, they are safe in the write-ahead file. It works in large transactions, because
+//! each costs the store two fsyncs, and then lets the file's old segments go.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::committer::Counters;
+use crate::event_log::AppendError;
+use crate::queue::CommitQueue;
+use crate::record::{Placed, TenantNo};
+use crate::store::{Store, StoreError, TenantChange};
+use crate::tenant::{Tenant, head_after};
+use crate::wal::{prepare_spare, remove_segments_below};
+use radial_protocol::Offset;
+
+/// How long events may wait for company. A crash costs nothing but reading them again.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// So much is brought in at once, and without waiting.
+const FLUSH_BYTES: usize = 8 * 1024 * 1024;
+/// So much may be behind before the committer has to wait.
+const BEHIND_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Committed events of one append.
+#[derive(Debug)]
+pub(crate) struct Flush {
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) placed: Vec<Placed>,
+    pub(crate) reserved: Offset,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    flushes: Vec<Flush>,
+    bytes: usize,
+    last_seq: u64,
+    closed: bool,
+}
+
+/// Between the committer and the flusher.
+#[derive(Debug, Default)]
+pub(crate) struct FlushQueue {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+}
+
+impl FlushQueue {
+    /// Adds committed events; waits while the flusher is too far behind.
+    pub(crate) fn push(&self, flushes: impl Iterator<Item = Flush>, last_seq: u64) {
+        let mut inner = self.lock();
+        while inner.bytes > BEHIND_BYTES_MAX && !inner.closed {
+            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        for flush in flushes {
+            inner.bytes +=
+                flush.placed.iter().map(|placed| placed.event.memory_bytes()).sum::<usize>();
+            inner.flushes.push(flush);
+        }
+        inner.last_seq = last_seq;
+        let wake = inner.bytes >= FLUSH_BYTES;
+        drop(inner);
+        if wake {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for enough, or long enough, and takes all; `None` once it is closed and empty.
+    fn take(&self) -> Option<(Vec<Flush>, u64)> {
+        let mut inner = self.lock();
+        loop {
+            if inner.closed || inner.bytes >= FLUSH_BYTES {
+                break;
+            }
+            let (guard, timeout) =
+                self.changed.wait_timeout(inner, INTERVAL).unwrap_or_else(PoisonError::into_inner);
+            inner = guard;
+            if timeout.timed_out() && !inner.flushes.is_empty() {
+                break;
+            }
+        }
+        if inner.flushes.is_empty() {
+            return None;
+        }
+        inner.bytes = 0;
+        let taken = (std::mem::take(&mut inner.flushes), inner.last_seq);
+        drop(inner);
+        self.changed.notify_all();
+        Some(taken)
+    }
+
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the thread works with.
+pub(crate) struct Flusher {
+    pub(crate) store: Arc<Store>,
+    pub(crate) wal_folder: PathBuf,
+    pub(crate) flushes: Arc<FlushQueue>,
+    pub(crate) queue: Arc<CommitQueue>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+impl Flusher {
+    /// Works until the committer has ended and all is stored, or the store fails.
+    pub(crate) fn run(self) {
+        while let Some((flushes, last_seq)) = self.flushes.take() {
+            if let Err(error) = self.flush(&flushes, last_seq) {
+                tracing::error!(%error, "the store failed: the log takes no writes");
+                let _ = self.counters.poison.set(error.to_string());
+                self.queue.refuse(AppendError::Poisoned);
+                self.queue.close();
+                self.flushes.close();
+                return;
+            }
+        }
+    }
+
+    fn flush(&self, flushes: &[Flush], last_seq: u64) -> Result<(), StoreError> {
+        let mut changes: Vec<(TenantNo, TenantChange)> = Vec::new();
+        for flush in flushes {
+            let change = match changes.iter_mut().find(|(no, _)| *no == flush.tenant.no) {
+                Some((_, change)) => change,
+                None => {
+                    changes.push((flush.tenant.no, TenantChange::default()));
+                    let (_, change) = changes.last_mut().expect("one was just added");
+                    change
+                }
+            };
+            change.events.extend(flush.placed.iter().cloned());
+            change.head = head_after(&flush.placed, flush.reserved).or(change.head);
+        }
+        self.store.apply(&changes, last_seq)?;
+        for flush in flushes {
+            flush.tenant.stored(&flush.placed);
+        }
+        let tidied = remove_segments_below(&self.wal_folder, last_seq)
+            .and_then(|()| prepare_spare(&self.wal_folder));
+        if let Err(error) = tidied {
+            // Old segments that stay cost room and nothing else; the next round tries again.
+            tracing::warn!(%error, "old write-ahead segments could not be removed");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! What is written: the records of the write-ahead file and the rows of the store.
+//!
+//! A record is a batch with its ids and fingerprints, so that everything that is derived from
+//! the log can be derived again. The layout is postcard's, whose wire format is stable; a change
+//! of these types is a change of [`FORMAT_VERSION`](crate::store::FORMAT_VERSION).
+
+use std::sync::Arc;
+
+use radial_protocol::event::{Event, Head, TimeMs};
+use radial_protocol::{Cursor, Epoch, Offset};
+use serde::{Deserialize, Serialize};
+
+use crate::event_log::Fingerprint;
+
+/// A tenant's number in files: names are long, and repeated in every record.
+pub(crate) type TenantNo = u32;
+
+/// One thing that happened to the log.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Record {
+    /// Events with adjacent offsets.
+    Batch {
+        /// Whose.
+        tenant: TenantNo,
+        /// The offset of the first.
+        first: u64,
+        /// When the hub took them.
+        received_at: TimeMs,
+        /// The events, in order.
+        events: Vec<StoredEvent>,
+    },
+    /// Offsets up to here may be shown to readers before they are on stable storage.
+    Reserve {
+        /// Whose.
+        tenant: TenantNo,
+        /// The last such offset.
+        up_to: u64,
+    },
+}
+
+/// An event as files hold it; its place is beside it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StoredEvent {
+    pub(crate) head: Head,
+    pub(crate) members: String,
+    pub(crate) fingerprint: Option<Fingerprint>,
+}
+
+/// An event in memory with what the index needs of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub(crate) event: Arc<Event>,
+    pub(crate) fingerprint: Option<Fingerprint>,
+    /// The first offset of the batch that it came with.
+    pub(crate) batch: Offset,
+}
+
+impl StoredEvent {
+    pub(crate) fn of(placed: &Placed) -> Self {
+        Self {
+            head: placed.event.head.clone(),
+            members: placed.event.members().to_owned(),
+            fingerprint: placed.fingerprint,
+        }
+    }
+
+    pub(crate) fn into_event(self, epoch: Epoch, offset: Offset, received_at: TimeMs) -> Event {
+        let place = Cursor { epoch, offset };
+        Event::from_members(self.head, Some(place), received_at, &self.members)
+    }
+}
+
+/// A row of the store's event table.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) received_at: TimeMs,
+    pub(crate) event: StoredEvent,
+}
+
+/// What the index knows of an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KnownId {
+    pub(crate) offset: u64,
+    /// The first offset of the batch that it came with.
+    pub(crate) batch: u64,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) received_at: TimeMs,
+}
+
+/// Writes a value; the types of this module cannot fail to be written.
+pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_allocvec(value).expect("records have no unsized parts that postcard refuses")
+}
+
+/// Reads a value back, or `None` if these bytes are not one.
+pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+    postcard::from_bytes(bytes).ok()
+}

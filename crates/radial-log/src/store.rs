@@ -1,0 +1,308 @@
+//! The store: where events go from the write-ahead file, and the index over them (redb).
+//!
+//! Everything here can be derived again from the log; the `watermark` says up to which record of
+//! the write-ahead file it has been. The tables:
+//!
+//! | table | key → value |
+//! |---|---|
+//! | `meta` | name → number: format version, watermark, whether the last stop was clean |
+//! | `texts` | name → text: the boot that the folder was last opened in |
+//! | `tenants` | tenant → its number and epoch |
+//! | `heads` | number → newest offset and time, highest reserved offset |
+//! | `events` | number, offset → a [`Row`] |
+//! | `ids` | number, event id → a [`KnownId`] |
+//! | `lost` | number, last offset → the place before the stretch |
+
+use std::path::Path;
+
+use radial_protocol::event::TimeMs;
+use radial_protocol::names::EventId;
+use radial_protocol::{Epoch, Offset, TenantId};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use crate::event_log::{Missing, MissingReason, PageLimit};
+use crate::record::{KnownId, Placed, Row, StoredEvent, TenantNo, decode, encode};
+
+/// The version of everything in the folder. A change of [`crate::record`] or of a table raises it.
+pub(crate) const FORMAT_VERSION: u64 = 1;
+
+/// Whether the last stop was clean.
+pub(crate) const CLEAN: &str = "clean";
+/// The format that the folder was written in.
+pub(crate) const VERSION: &str = "format-version";
+/// The newest record of the write-ahead file that the store holds.
+pub(crate) const WATERMARK: &str = "watermark";
+/// The boot that the folder was last opened in.
+pub(crate) const BOOT: &str = "boot";
+
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const TEXTS: TableDefinition<'_, &str, &str> = TableDefinition::new("texts");
+const TENANTS: TableDefinition<'_, &str, (u32, u64)> = TableDefinition::new("tenants");
+const HEADS: TableDefinition<'_, u32, (u64, u64, u64)> = TableDefinition::new("heads");
+const EVENTS: TableDefinition<'_, (u32, u64), &[u8]> = TableDefinition::new("events");
+const IDS: TableDefinition<'_, (u32, &str), &[u8]> = TableDefinition::new("ids");
+const LOST: TableDefinition<'_, (u32, u64), u64> = TableDefinition::new("lost");
+
+/// The store's memory: pages of the file that were read or written lately.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// A failure of the store.
+pub(crate) type StoreError = Box<redb::Error>;
+
+fn fail<E: Into<redb::Error>>(error: E) -> StoreError {
+    Box::new(error.into())
+}
+
+/// What the store knows of a tenant besides its events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TenantRow {
+    pub(crate) no: TenantNo,
+    pub(crate) epoch: Epoch,
+    pub(crate) head: HeadRow,
+    pub(crate) first: Offset,
+    pub(crate) lost: Vec<Missing>,
+}
+
+/// The newest place of a tenant's log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HeadRow {
+    pub(crate) offset: Offset,
+    pub(crate) received_at: TimeMs,
+    pub(crate) reserved: Offset,
+}
+
+impl HeadRow {
+    fn to_values(self) -> (u64, u64, u64) {
+        (self.offset.get(), self.received_at.0, self.reserved.get())
+    }
+
+    fn from_values((offset, received_at, reserved): (u64, u64, u64)) -> Self {
+        Self {
+            offset: offset_of(offset),
+            received_at: TimeMs(received_at),
+            reserved: offset_of(reserved),
+        }
+    }
+}
+
+/// One tenant's share of what is brought into the store.
+#[derive(Debug, Default)]
+pub(crate) struct TenantChange {
+    pub(crate) events: Vec<Placed>,
+    /// Given if it changed.
+    pub(crate) head: Option<HeadRow>,
+    pub(crate) lost: Vec<Missing>,
+}
+
+/// The file and its tables.
+#[derive(Debug)]
+pub(crate) struct Store {
+    database: Database,
+}
+
+impl Store {
+    /// Opens the file, or makes it. The file is locked: a second process is refused.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let database =
+            Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(fail)?;
+        let store = Self { database };
+        store.write(|transaction| {
+            transaction.open_table(META).map_err(fail)?;
+            transaction.open_table(TEXTS).map_err(fail)?;
+            transaction.open_table(TENANTS).map_err(fail)?;
+            transaction.open_table(HEADS).map_err(fail)?;
+            transaction.open_table(EVENTS).map_err(fail)?;
+            transaction.open_table(IDS).map_err(fail)?;
+            transaction.open_table(LOST).map_err(fail)?;
+            Ok(())
+        })?;
+        Ok(store)
+    }
+
+    fn write<R>(
+        &self,
+        change: impl FnOnce(&redb::WriteTransaction) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        let mut transaction = self.database.begin_write().map_err(fail)?;
+        // Saves the allocator's state with the commit, so that opening after a crash need not walk
+        // the whole file.
+        transaction.set_quick_repair(true);
+        let result = change(&transaction)?;
+        transaction.commit().map_err(fail)?;
+        Ok(result)
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, StoreError> {
+        let transaction = self.database.begin_read().map_err(fail)?;
+        let table = transaction.open_table(META).map_err(fail)?;
+        Ok(table.get(name).map_err(fail)?.map(|value| value.value()))
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let transaction = self.database.begin_read().map_err(fail)?;
+        let table = transaction.open_table(TEXTS).map_err(fail)?;
+        Ok(table.get(name).map_err(fail)?.map(|value| value.value().to_owned()))
+    }
+
+    pub(crate) fn set(
+        &self,
+        numbers: &[(&str, u64)],
+        texts: &[(&str, &str)],
+    ) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let mut table = transaction.open_table(META).map_err(fail)?;
+            for (name, number) in numbers {
+                table.insert(name, number).map_err(fail)?;
+            }
+            let mut table = transaction.open_table(TEXTS).map_err(fail)?;
+            for (name, text) in texts {
+                table.insert(name, text).map_err(fail)?;
+            }
+            Ok(())
+        })
+    }
+
+    pub(crate) fn add_tenant(
+        &self,
+        tenant: &TenantId,
+        no: TenantNo,
+        epoch: Epoch,
+    ) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let mut table = transaction.open_table(TENANTS).map_err(fail)?;
+            table.insert(tenant.as_str(), (no, epoch.get())).map_err(fail)?;
+            Ok(())
+        })
+    }
+
+    /// Every tenant with its bounds.
+    pub(crate) fn tenants(&self) -> Result<Vec<(TenantId, TenantRow)>, StoreError> {
+        let transaction = self.database.begin_read().map_err(fail)?;
+        let tenants = transaction.open_table(TENANTS).map_err(fail)?;
+        let heads = transaction.open_table(HEADS).map_err(fail)?;
+        let events = transaction.open_table(EVENTS).map_err(fail)?;
+        let lost = transaction.open_table(LOST).map_err(fail)?;
+        let mut rows = Vec::new();
+        for entry in tenants.iter().map_err(fail)? {
+            let (name, value) = entry.map_err(fail)?;
+            let Ok(name) = TenantId::new(name.value()) else { continue };
+            let (no, epoch) = value.value();
+            let head = heads.get(no).map_err(fail)?.map(|head| HeadRow::from_values(head.value()));
+            let head = head.unwrap_or_default();
+            let mut own = events.range((no, 0)..=(no, u64::MAX)).map_err(fail)?;
+            let first = match own.next() {
+                Some(entry) => offset_of(entry.map_err(fail)?.0.value().1),
+                None => head.offset.next(),
+            };
+            let lost = lost
+                .range((no, 0)..=(no, u64::MAX))
+                .map_err(fail)?
+                .map(|entry| {
+                    let (key, from) = entry.map_err(fail)?;
+                    let (from, to) = (offset_of(from.value()), offset_of(key.value().1));
+                    Ok(Missing { reason: MissingReason::Restart, from, to })
+                })
+                .collect::<Result<_, StoreError>>()?;
+            rows.push((name, TenantRow { no, epoch: Epoch::new(epoch), head, first, lost }));
+        }
+        Ok(rows)
+    }
+
+    /// Brings events and what follows from them into the tables, all or nothing.
+    pub(crate) fn apply(
+        &self,
+        changes: &[(TenantNo, TenantChange)],
+        watermark: u64,
+    ) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let mut events = transaction.open_table(EVENTS).map_err(fail)?;
+            let mut ids = transaction.open_table(IDS).map_err(fail)?;
+            let mut heads = transaction.open_table(HEADS).map_err(fail)?;
+            let mut lost = transaction.open_table(LOST).map_err(fail)?;
+            for (no, change) in changes {
+                for placed in &change.events {
+                    let Some(offset) = placed.event.offset() else { continue };
+                    let received_at = placed.event.received_at;
+                    let row = Row { received_at, event: StoredEvent::of(placed) };
+                    events.insert((*no, offset.get()), encode(&row).as_slice()).map_err(fail)?;
+                    if let Some(fingerprint) = placed.fingerprint {
+                        let known = KnownId {
+                            offset: offset.get(),
+                            batch: placed.batch.get(),
+                            fingerprint,
+                            received_at,
+                        };
+                        let id = placed.event.head.event_id.as_str();
+                        ids.insert((*no, id), encode(&known).as_slice()).map_err(fail)?;
+                    }
+                }
+                if let Some(head) = change.head {
+                    heads.insert(no, head.to_values()).map_err(fail)?;
+                }
+                for missing in &change.lost {
+                    lost.insert((*no, missing.to.get()), missing.from.get()).map_err(fail)?;
+                }
+            }
+            let mut meta = transaction.open_table(META).map_err(fail)?;
+            meta.insert(WATERMARK, watermark).map_err(fail)?;
+            Ok(())
+        })
+    }
+
+    /// Events after a place, up to `head`, within the limit.
+    pub(crate) fn read(
+        &self,
+        no: TenantNo,
+        after: Offset,
+        head: Offset,
+        limit: PageLimit,
+    ) -> Result<Vec<(Offset, Option<Row>)>, StoreError> {
+        let transaction = self.database.begin_read().map_err(fail)?;
+        let events = transaction.open_table(EVENTS).map_err(fail)?;
+        let mut rows = Vec::new();
+        let mut bytes = 0;
+        let range = (no, after.next().get())..=(no, head.get());
+        if after >= head {
+            return Ok(rows);
+        }
+        for entry in events.range(range).map_err(fail)? {
+            let (key, value) = entry.map_err(fail)?;
+            bytes += value.value().len();
+            rows.push((offset_of(key.value().1), decode(value.value())));
+            if rows.len() >= limit.items || bytes >= limit.bytes {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    pub(crate) fn known_id(
+        &self,
+        no: TenantNo,
+        id: &EventId,
+    ) -> Result<Option<KnownId>, StoreError> {
+        let transaction = self.database.begin_read().map_err(fail)?;
+        let ids = transaction.open_table(IDS).map_err(fail)?;
+        let known = ids.get((no, id.as_str())).map_err(fail)?;
+        Ok(known.and_then(|value| decode(value.value())))
+    }
+
+    /// The first stored event at or after an offset: where it stands and when it came.
+    pub(crate) fn time_at(
+        &self,
+        no: TenantNo,
+        offset: Offset,
+    ) -> Result<Option<(Offset, TimeMs)>, StoreError> {
+        let transaction = self.database.begin_read().map_err(fail)?;
+        let events = transaction.open_table(EVENTS).map_err(fail)?;
+        let mut range = events.range((no, offset.get())..=(no, u64::MAX)).map_err(fail)?;
+        let Some(entry) = range.next() else { return Ok(None) };
+        let (key, value) = entry.map_err(fail)?;
+        let received_at = decode::<Row>(value.value()).map(|row| row.received_at);
+        Ok(received_at.map(|received_at| (offset_of(key.value().1), received_at)))
+    }
+}
+
+fn offset_of(value: u64) -> Offset {
+    Offset::ZERO.plus(value)
+}

@@ -1,0 +1,155 @@
+//! Writing: records go to the end of the newest segment, in one write per round.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use super::{HEADER_BYTES, MAGIC, RECORD_HEAD_BYTES, SEGMENT_BYTES};
+
+const SPARE_NAME: &str = "spare.tmp";
+
+/// The end of the log, open for writing. Owned by the committer alone.
+#[derive(Debug)]
+pub(crate) struct Wal {
+    folder: PathBuf,
+    file: File,
+    position: u64,
+    next_seq: u64,
+    durable_seq: u64,
+    buffer: Vec<u8>,
+}
+
+impl Wal {
+    /// Begins a segment whose first record will have `next_seq`.
+    pub(crate) fn create(folder: &Path, next_seq: u64) -> io::Result<Self> {
+        let file = begin_segment(folder, next_seq)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            file,
+            position: HEADER_BYTES as u64,
+            next_seq,
+            durable_seq: next_seq.saturating_sub(1),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Adds a record to the round and returns its seq; nothing is written yet.
+    pub(crate) fn stage(&mut self, payload: &[u8]) -> u64 {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        encode_record(&mut self.buffer, seq, self.durable_seq, payload);
+        seq
+    }
+
+    /// Hands the round to the operating system in one write: from here on a crash of the process
+    /// alone cannot take it back.
+    pub(crate) fn write(&mut self) -> io::Result<()> {
+        let len = self.buffer.len() as u64;
+        if self.position + len > SEGMENT_BYTES && self.position > HEADER_BYTES as u64 {
+            self.rotate()?;
+        }
+        self.file.write_all_at(&self.buffer, self.position)?;
+        self.position += len;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Waits until all that was written is on stable storage.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.durable_seq = self.next_seq - 1;
+        Ok(())
+    }
+
+    /// The round that does not fit begins the next segment. The old one is synced first, so that
+    /// later syncs need not know of it.
+    fn rotate(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        let staged = staged_seq(&self.buffer).unwrap_or(self.next_seq);
+        self.durable_seq = staged - 1;
+        self.file = begin_segment(&self.folder, staged)?;
+        self.position = HEADER_BYTES as u64;
+        Ok(())
+    }
+}
+
+fn staged_seq(buffer: &[u8]) -> Option<u64> {
+    let bytes = buffer.get(8..16)?;
+    Some(u64::from_le_bytes(bytes.try_into().ok()?))
+}
+
+/// Appends one record's bytes.
+pub(crate) fn encode_record(out: &mut Vec<u8>, seq: u64, durable: u64, payload: &[u8]) {
+    let body_len = u32::try_from(payload.len()).expect("a record is far below 4 GiB");
+    let start = out.len();
+    out.extend_from_slice(&body_len.to_le_bytes());
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&seq.to_le_bytes());
+    out.extend_from_slice(&durable.to_le_bytes());
+    out.extend_from_slice(payload);
+    let checksum = record_checksum(body_len, out.get(start + 8..).unwrap_or_default());
+    if let Some(field) = out.get_mut(start + 4..start + 8) {
+        field.copy_from_slice(&checksum.to_le_bytes());
+    }
+    debug_assert_eq!(out.len() - start, RECORD_HEAD_BYTES + payload.len());
+}
+
+/// Over the length too: a length that lies would adopt another record's bytes.
+pub(super) fn record_checksum(body_len: u32, rest: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&body_len.to_le_bytes());
+    hasher.update(rest);
+    hasher.finalize()
+}
+
+pub(super) fn header(first_seq: u64) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    let (magic, rest) = header.split_at_mut(8);
+    let (seq, checksum) = rest.split_at_mut(8);
+    magic.copy_from_slice(MAGIC);
+    seq.copy_from_slice(&first_seq.to_le_bytes());
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(magic);
+    hasher.update(seq);
+    checksum.copy_from_slice(&hasher.finalize().to_le_bytes());
+    header
+}
+
+pub(super) fn segment_path(folder: &Path, first_seq: u64) -> PathBuf {
+    folder.join(format!("{first_seq:020}.wal"))
+}
+
+/// Takes the spare, or makes a segment on the spot, and names it. The folder is synced before
+/// anything is acknowledged from the file, or a power loss could forget the file itself.
+fn begin_segment(folder: &Path, first_seq: u64) -> io::Result<File> {
+    prepare_spare(folder)?;
+    let file = OpenOptions::new().write(true).open(folder.join(SPARE_NAME))?;
+    file.write_all_at(&header(first_seq), 0)?;
+    file.sync_all()?;
+    std::fs::rename(folder.join(SPARE_NAME), segment_path(folder, first_seq))?;
+    sync_folder(folder)?;
+    Ok(file)
+}
+
+/// Makes a file of zeros for the next segment, if there is none: writing over blocks that exist
+/// spares each fsync the file system's own bookkeeping (measured: a quarter less per commit).
+pub(crate) fn prepare_spare(folder: &Path) -> io::Result<()> {
+    const CHUNK: [u8; 64 * 1024] = [0; 64 * 1024];
+    let path = folder.join(SPARE_NAME);
+    if path.metadata().is_ok_and(|metadata| metadata.len() == SEGMENT_BYTES) {
+        return Ok(());
+    }
+    let unfinished = folder.join("spare.part");
+    let file = File::create(&unfinished)?;
+    for chunk in 0..SEGMENT_BYTES / CHUNK.len() as u64 {
+        file.write_all_at(&CHUNK, chunk * CHUNK.len() as u64)?;
+    }
+    file.sync_all()?;
+    std::fs::rename(&unfinished, &path)?;
+    sync_folder(folder)
+}
+
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}

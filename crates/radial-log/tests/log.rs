@@ -1,0 +1,245 @@
+//! What the embedded log promises, seen through its public seam and real files.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod support;
+
+use std::sync::Arc;
+
+use radial_log::{Append, AppendError, EventLog as _, Item, MissingReason, Outcome, PageLimit};
+use radial_protocol::Offset;
+use radial_protocol::event::{Persistence, TimeMs};
+
+use support::{Folder, append, entry, keyed, offsets, open, tenant};
+
+const ALL: PageLimit = PageLimit { items: 10_000, bytes: usize::MAX };
+
+#[tokio::test]
+async fn offsets_rise_from_one_and_survive_a_restart() {
+    let folder = Folder::new();
+    let log = open(&folder, "a");
+    for n in 1..=3 {
+        let outcomes = log.append(append(vec![entry(Persistence::Durable)])).await.unwrap();
+        assert!(matches!(outcomes[..], [Outcome::Appended(cursor)] if cursor.offset.get() == n));
+    }
+    drop(log);
+    let log = open(&folder, "a");
+    assert_eq!(offsets(&log, Offset::ZERO), [1, 2, 3]);
+    let outcomes = log.append(append(vec![entry(Persistence::Durable)])).await.unwrap();
+    assert!(matches!(outcomes[..], [Outcome::Appended(cursor)] if cursor.offset.get() == 4));
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_without_a_hole_across_memory_and_store() {
+    let folder = Folder::new();
+    let log = open(&folder, "a");
+    for _ in 0..20 {
+        let batch = (0..10).map(|_| entry(Persistence::Durable)).collect();
+        log.append(append(batch)).await.unwrap();
+    }
+    drop(log);
+    let log = open(&folder, "a");
+    for _ in 0..5 {
+        log.append(append(vec![entry(Persistence::Durable)])).await.unwrap();
+    }
+    let mut seen = Vec::new();
+    let mut after = Offset::ZERO;
+    loop {
+        let page = log.read(&tenant(), after, PageLimit { items: 7, bytes: usize::MAX }).unwrap();
+        assert!(page.items.len() <= 7);
+        seen.extend(page.items.iter().filter_map(|item| match item {
+            Item::Event(event) => event.offset().map(Offset::get),
+            Item::Missing(_) => None,
+        }));
+        after = page.to;
+        if page.at_head {
+            break;
+        }
+    }
+    assert_eq!(seen, (1..=205).collect::<Vec<u64>>());
+}
+
+#[tokio::test]
+async fn a_known_id_adds_nothing_before_and_after_a_restart() {
+    let folder = Folder::new();
+    let log = open(&folder, "a");
+    let first = log.append(append(vec![keyed("e-1", 7)])).await.unwrap();
+    let Outcome::Appended(cursor) = first[0] else { panic!("{first:?}") };
+    check_known(&log, cursor).await;
+    drop(log);
+    check_known(&open(&folder, "a"), cursor).await;
+}
+
+async fn check_known(log: &radial_log::EmbeddedLog, cursor: radial_protocol::Cursor) {
+    let again = log.append(append(vec![keyed("e-1", 7)])).await.unwrap();
+    assert_eq!(again, [Outcome::Duplicate(cursor)]);
+    let other = log.append(append(vec![keyed("e-1", 8)])).await.unwrap();
+    assert_eq!(other, [Outcome::Mismatch]);
+    assert_eq!(offsets(log, Offset::ZERO), [1]);
+}
+
+#[tokio::test]
+async fn concurrent_publishes_of_one_id_add_one_event() {
+    let folder = Folder::new();
+    let log = Arc::new(open(&folder, "a"));
+    let tasks: Vec<_> = (0..32)
+        .map(|_| {
+            let log = Arc::clone(&log);
+            tokio::spawn(async move { log.append(append(vec![keyed("same", 1)])).await.unwrap() })
+        })
+        .collect();
+    let mut appended = 0;
+    for task in tasks {
+        appended += usize::from(matches!(task.await.unwrap()[..], [Outcome::Appended(_)]));
+    }
+    assert_eq!(appended, 1);
+    assert_eq!(offsets(&log, Offset::ZERO), [1]);
+}
+
+#[tokio::test]
+async fn an_id_is_forgotten_after_a_day() {
+    let folder = Folder::new();
+    let log = open(&folder, "a");
+    let day = 24 * 60 * 60 * 1_000;
+    let at = |now| Append { now: TimeMs(now), ..append(vec![keyed("e-1", 1)]) };
+    log.append(at(1_000)).await.unwrap();
+    drop(log);
+    let log = open(&folder, "a");
+    assert!(matches!(log.append(at(1_000 + day - 1)).await.unwrap()[..], [Outcome::Duplicate(_)]));
+    assert!(matches!(log.append(at(1_000 + day)).await.unwrap()[..], [Outcome::Appended(_)]));
+}
+
+#[tokio::test]
+async fn an_atomic_batch_is_all_known_or_all_new() {
+    let folder = Folder::new();
+    let log = open(&folder, "a");
+    let atomic = |ids: &[&str]| Append {
+        atomic: true,
+        ..append(ids.iter().map(|id| keyed(id, 1)).collect())
+    };
+    let first = log.append(atomic(&["a", "b"])).await.unwrap();
+    let again = log.append(atomic(&["a", "b"])).await.unwrap();
+    for (first, again) in first.iter().zip(&again) {
+        let (Outcome::Appended(first), Outcome::Duplicate(again)) = (first, again) else {
+            panic!("{first:?} {again:?}")
+        };
+        assert_eq!(first, again);
+    }
+    assert_eq!(log.append(atomic(&["b", "c"])).await, Err(AppendError::BatchConflict));
+    log.append(append(vec![keyed("c", 1)])).await.unwrap();
+    assert_eq!(log.append(atomic(&["a", "c"])).await, Err(AppendError::BatchConflict));
+    assert_eq!(offsets(&log, Offset::ZERO), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn received_at_never_falls() {
+    let folder = Folder::new();
+    let log = open(&folder, "a");
+    for now in [50, 10, 60] {
+        let append = Append { now: TimeMs(now), ..append(vec![entry(Persistence::Durable)]) };
+        log.append(append).await.unwrap();
+    }
+    let page = log.read(&tenant(), Offset::ZERO, ALL).unwrap();
+    let times: Vec<u64> = page
+        .items
+        .iter()
+        .map(|item| match item {
+            Item::Event(event) => event.received_at.0,
+            Item::Missing(missing) => panic!("{missing:?}"),
+        })
+        .collect();
+    assert_eq!(times, [50, 50, 60]);
+    for (at, place) in [(0, 0), (50, 0), (51, 2), (60, 2), (61, 3)] {
+        assert_eq!(log.place_before(&tenant(), TimeMs(at)).unwrap().get(), place, "{at}");
+    }
+    drop(log);
+    let log = open(&folder, "a");
+    for (at, place) in [(0, 0), (50, 0), (51, 2), (60, 2), (61, 3)] {
+        assert_eq!(log.place_before(&tenant(), TimeMs(at)).unwrap().get(), place, "{at}");
+    }
+}
+
+#[tokio::test]
+async fn a_crash_of_the_process_loses_nothing_that_was_shown() {
+    let folder = Folder::new();
+    let log = open(&folder, "boot-1");
+    folder.remember_store();
+    log.append(append(vec![entry(Persistence::Recent), entry(Persistence::Recent)])).await.unwrap();
+    log.append(append(vec![keyed("e-3", 3)])).await.unwrap();
+    let image = folder.crash_image();
+    let after = open(&image, "boot-1");
+    assert_eq!(offsets(&after, Offset::ZERO), [1, 2, 3]);
+    assert!(after.bounds(&tenant()).unwrap().lost.is_empty());
+    let again = after.append(append(vec![keyed("e-3", 3)])).await.unwrap();
+    assert!(matches!(again[..], [Outcome::Duplicate(_)]));
+}
+
+#[tokio::test]
+async fn a_power_loss_says_which_recent_events_may_be_gone_and_reuses_no_offset() {
+    let folder = Folder::new();
+    let log = open(&folder, "boot-1");
+    folder.remember_store();
+    log.append(append(vec![entry(Persistence::Durable)])).await.unwrap();
+    for _ in 0..3 {
+        log.append(append(vec![entry(Persistence::Recent)])).await.unwrap();
+    }
+    support::wait_for_head(&log, 4).await;
+    // The power goes: the last record was handed to the system and never reached the disk.
+    let image = folder.crash_image();
+    image.tear_last_record();
+    let after = open(&image, "boot-2");
+    let page = after.read(&tenant(), Offset::ZERO, ALL).unwrap();
+    let Some(Item::Missing(missing)) = page.items.last() else { panic!("{page:?}") };
+    assert_eq!((missing.reason, missing.from.get()), (MissingReason::Restart, 3));
+    assert!(missing.to.get() > 4, "every offset that a reader may have seen is given up");
+    let outcomes = after.append(append(vec![entry(Persistence::Durable)])).await.unwrap();
+    assert!(
+        matches!(outcomes[..], [Outcome::Appended(cursor)] if cursor.offset == missing.to.next())
+    );
+    assert_eq!(offsets(&after, Offset::new(4).unwrap()), [missing.to.get() + 1]);
+}
+
+#[tokio::test]
+async fn a_clean_stop_keeps_recent_events_and_reports_nothing() {
+    let folder = Folder::new();
+    let log = open(&folder, "boot-1");
+    log.append(append(vec![entry(Persistence::Recent)])).await.unwrap();
+    log.close();
+    assert_eq!(
+        log.append(append(vec![entry(Persistence::Recent)])).await,
+        Err(AppendError::Closed)
+    );
+    drop(log);
+    let log = open(&folder, "boot-2");
+    assert_eq!(offsets(&log, Offset::ZERO), [1]);
+    assert!(log.bounds(&tenant()).unwrap().lost.is_empty());
+}
+
+#[test]
+fn a_second_opener_is_refused() {
+    let folder = Folder::new();
+    let _log = open(&folder, "a");
+    let error = support::try_open(&folder, "a").err().unwrap();
+    assert!(error.to_string().contains("in use by another process"), "{error}");
+}
+
+#[tokio::test]
+async fn many_publishers_share_fsyncs() {
+    let folder = Folder::new();
+    let log = Arc::new(open(&folder, "a"));
+    let tasks: Vec<_> = (0..64)
+        .map(|_| {
+            let log = Arc::clone(&log);
+            tokio::spawn(async move {
+                for _ in 0..20 {
+                    log.append(append(vec![entry(Persistence::Durable)])).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(offsets(&log, Offset::ZERO).len(), 64 * 20);
+    assert!(log.fsyncs() < 64 * 20 / 2, "{} fsyncs for {} events", log.fsyncs(), 64 * 20);
+}

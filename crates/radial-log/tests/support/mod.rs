@@ -1,0 +1,159 @@
+//! Folders, logs and events for the tests of the log.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use radial_log::{
+    Append, Config, EmbeddedLog, Entry, EventLog as _, Fingerprint, Item, OpenError, PageLimit,
+};
+use radial_protocol::event::{Content, Draft, Head, Persistence, Priority, Scope, TimeMs};
+use radial_protocol::names::EventId;
+use radial_protocol::{ChannelName, EventTypeName, Offset, TenantId};
+
+/// A data folder that goes away with the test.
+pub(crate) struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Keeps a copy of the store as it is now, for [`Self::crash_image`].
+    pub(crate) fn remember_store(&self) {
+        std::fs::copy(self.path().join("store.redb"), self.path().join("remembered")).unwrap();
+    }
+
+    /// What a process that dies now leaves behind: the write-ahead files as they are, and a store
+    /// that lags behind as far as it may.
+    pub(crate) fn crash_image(&self) -> Self {
+        let image = Self::new();
+        std::fs::create_dir(image.path().join("wal")).unwrap();
+        let remembered = self.path().join("remembered");
+        let store = if remembered.exists() { remembered } else { self.path().join("store.redb") };
+        std::fs::copy(store, image.path().join("store.redb")).unwrap();
+        for segment in segments(self.path()) {
+            let copy = image.path().join("wal").join(segment.file_name().unwrap());
+            std::fs::copy(segment, copy).unwrap();
+        }
+        image
+    }
+
+    /// Turns the last record of the newest segment into zeros, as a disk may that never got it.
+    pub(crate) fn tear_last_record(&self) {
+        let newest = segments(self.path()).pop().unwrap();
+        let mut bytes = std::fs::read(&newest).unwrap();
+        let (mut at, mut last) = (20, 20);
+        while let length @ 1.. = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) {
+            last = at;
+            at += 24 + usize::try_from(length).unwrap();
+        }
+        bytes[last..].fill(0);
+        std::fs::write(newest, bytes).unwrap();
+    }
+}
+
+fn segments(folder: &Path) -> Vec<PathBuf> {
+    let mut segments: Vec<PathBuf> = std::fs::read_dir(folder.join("wal"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "wal"))
+        .collect();
+    segments.sort();
+    segments
+}
+
+pub(crate) fn tenant() -> TenantId {
+    TenantId::new("acme").unwrap()
+}
+
+pub(crate) fn try_open(folder: &Folder, boot: &str) -> Result<EmbeddedLog, OpenError> {
+    let log = EmbeddedLog::open(Config {
+        folder: folder.path().to_owned(),
+        boot: Some(boot.to_owned()),
+        random: Box::new(|| 42),
+        on_commit: Box::new(|_, _| {}),
+    })?;
+    log.open_tenant(&tenant()).unwrap();
+    Ok(log)
+}
+
+pub(crate) fn open(folder: &Folder, boot: &str) -> EmbeddedLog {
+    try_open(folder, boot).unwrap()
+}
+
+fn entry_with(id: &str, persistence: Persistence, fingerprint: Option<u128>) -> Entry {
+    let head = Head {
+        event_id: EventId::new(id).unwrap(),
+        event_type: EventTypeName::new("card.moved").unwrap(),
+        channel: ChannelName::main(),
+        user: None,
+        session: None,
+        audience: None,
+        scope: Scope::Channel,
+        persistence,
+        broadcast: true,
+        priority: Priority::Normal,
+        ttl_ms: None,
+        ack: false,
+        correlation_id: None,
+    };
+    let tenant = tenant();
+    let content = Content {
+        tenant: &tenant,
+        data: "{\"cardId\":\"c1\"}",
+        version: "1",
+        timestamp: None,
+        causation_id: None,
+    };
+    Entry { draft: Draft::new(head, &content), fingerprint: fingerprint.map(Fingerprint) }
+}
+
+/// An event whose id the hub chose.
+pub(crate) fn entry(persistence: Persistence) -> Entry {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    entry_with(&format!("auto-{}", NEXT.fetch_add(1, Ordering::Relaxed)), persistence, None)
+}
+
+/// A durable event whose id the publisher chose.
+pub(crate) fn keyed(id: &str, fingerprint: u128) -> Entry {
+    entry_with(id, Persistence::Durable, Some(fingerprint))
+}
+
+pub(crate) fn append(entries: Vec<Entry>) -> Append {
+    Append { tenant: tenant(), entries, atomic: false, now: TimeMs(1_000) }
+}
+
+/// The offsets of all events after a place.
+pub(crate) fn offsets(log: &EmbeddedLog, after: Offset) -> Vec<u64> {
+    let limit = PageLimit { items: 100_000, bytes: usize::MAX };
+    let mut after = after;
+    let mut offsets = Vec::new();
+    loop {
+        let page = log.read(&tenant(), after, limit).unwrap();
+        offsets.extend(page.items.iter().filter_map(|item| match item {
+            Item::Event(event) => event.offset().map(Offset::get),
+            Item::Missing(_) => None,
+        }));
+        if page.at_head {
+            return offsets;
+        }
+        after = page.to;
+    }
+}
+
+/// Waits until readers may see everything up to an offset.
+pub(crate) async fn wait_for_head(log: &EmbeddedLog, offset: u64) {
+    while log.bounds(&tenant()).unwrap().head.get() < offset {
+        tokio::task::yield_now().await;
+    }
+}
