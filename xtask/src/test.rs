@@ -1,0 +1,95 @@
+//! `cargo xtask test`: prepare the machine, build once, run every test; stops at the first failure.
+
+use std::path::{Path, PathBuf};
+
+use crate::process::{self, Steps, command};
+use crate::repo::{self, Workspace};
+
+/// Runs every test; on a fresh Debian machine with Rust, Node and apt this is all it needs.
+pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
+    let mut steps = Steps::default();
+    let result = run_steps(root, &mut steps);
+    println!("\n{}", steps.summary());
+    result
+}
+
+/// The steps of the tests, so that `ci` can show them in its own table.
+pub(crate) fn run_steps(root: &Path, steps: &mut Steps) -> anyhow::Result<()> {
+    let files = repo::files(root)?;
+    let suites = node_suites(root, &files);
+    for folder in crate::prepare::locked_folders(&files) {
+        let name = format!("npm ci in {folder}");
+        steps.run(name, || crate::prepare::npm_packages(&root.join(folder)))?;
+    }
+    if suites.iter().any(|suite| suite.starts_with("web/")) {
+        steps.run("chromium", crate::prepare::chromium)?;
+    }
+    let cargo = |arguments: &[&str]| process::run(command(root, "cargo", arguments));
+    steps.run("build", || cargo(&["build", "--workspace", "--locked"]))?;
+    steps.run("cargo test", || cargo(&["test", "--workspace", "--locked"]))?;
+    if suites.is_empty() {
+        return Ok(());
+    }
+    let binary = radial_binary(root)?;
+    for suite in suites {
+        steps.run(format!("npm test in {suite}"), || {
+            let mut npm = command(&root.join(suite), "npm", &["test"]);
+            npm.env("RADIAL_BIN", &binary);
+            process::run(npm)
+        })?;
+    }
+    Ok(())
+}
+
+/// The built debug binary, which the browser tests start; absolute, under the target directory in
+/// use.
+fn radial_binary(root: &Path) -> anyhow::Result<PathBuf> {
+    let binary = Workspace::load(root)?.target_directory.join("debug/radial");
+    anyhow::ensure!(binary.is_file(), "the build left no {}", binary.display());
+    Ok(binary)
+}
+
+/// The folders of packages/ and web/ whose package.json has a test script, packages first.
+fn node_suites<'a>(root: &Path, files: &'a [String]) -> Vec<&'a str> {
+    let folders = files.iter().filter_map(|path| path.strip_suffix("/package.json"));
+    folders
+        .filter(|folder| folder.starts_with("packages/") || folder.starts_with("web/"))
+        .filter(|folder| {
+            let text = std::fs::read_to_string(root.join(folder).join("package.json"));
+            text.is_ok_and(|text| has_test_script(&text))
+        })
+        .collect()
+}
+
+fn has_test_script(package: &str) -> bool {
+    let package: serde_json::Value = serde_json::from_str(package).unwrap_or_default();
+    package.pointer("/scripts/test").is_some_and(serde_json::Value::is_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_packages_with_a_test_script_are_tested() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut files = Vec::new();
+        for (name, text) in [
+            ("web/board", r#"{"scripts": {"test": "node --test"}}"#),
+            ("web/plain", r#"{"scripts": {"build": "vite build"}}"#),
+            ("packages/client", r#"{"scripts": {"test": "vitest"}}"#),
+            ("examples/node", r#"{"scripts": {"test": "node --test"}}"#),
+        ] {
+            std::fs::create_dir_all(folder.path().join(name)).unwrap();
+            std::fs::write(folder.path().join(name).join("package.json"), text).unwrap();
+            files.push(format!("{name}/package.json"));
+        }
+        files.sort();
+        assert_eq!(node_suites(folder.path(), &files), ["packages/client", "web/board"]);
+    }
+
+    #[test]
+    fn a_broken_package_json_has_no_test_script() {
+        assert!(!has_test_script("{"));
+    }
+}
