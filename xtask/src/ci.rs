@@ -8,6 +8,8 @@ use crate::process::{self, Steps, command, succeeds};
 use crate::{architecture, fuzz, generate, test, tidy};
 
 const FUZZ_SECONDS: u32 = 10;
+/// What is installed where cargo-deny is missing; a version that is there already is taken.
+const CARGO_DENY: &str = "cargo-deny@0.20.2";
 
 /// Runs what continuous integration runs, and prints a table of the steps.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
@@ -49,7 +51,7 @@ fn documentation(root: &Path) -> anyhow::Result<()> {
 
 fn deny(root: &Path) -> anyhow::Result<()> {
     if !succeeds(command(root, "cargo", &["deny", "--version"])) {
-        process::run(command(root, "cargo", &["install", "--locked", "cargo-deny"]))?;
+        process::run(command(root, "cargo", &["install", "--locked", CARGO_DENY]))?;
     }
     let arguments = ["deny", "--offline", "check", "licenses", "bans", "sources"];
     process::run(command(root, "cargo", &arguments))
