@@ -1,1 +1,21 @@
-//! The rules of the hub: publish pipeline, subscriptions, flags
+//! The rules of the hub: what happens to a publish, what a subscriber gets, and whether the hub
+//! is open for either.
+//!
+//! The hub composes the registry, the log and the timelines. This crate must never know HTTP,
+//! sockets or tokens, and it reads neither clock nor environment: a [`Runtime`] brings the time
+//! and the random bits.
+
+mod admission;
+mod history;
+mod hub;
+mod publish;
+mod runtime;
+mod stats;
+mod subscription;
+
+pub use history::{HistoryPage, HistoryQuery};
+pub use hub::{Config, Hub, OpenError, Readiness};
+pub use publish::PublishResult;
+pub use runtime::Runtime;
+pub use stats::{Stats, Tallies};
+pub use subscription::{Frame, Opening, Start, SubscribeRequest, Subscription};

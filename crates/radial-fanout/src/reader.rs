@@ -1,0 +1,137 @@
+//! A reader: a place and a filter, and which of the log or the timeline it reads next.
+//!
+//! The seams are here. From log to timeline a reader goes only at a place that the timeline
+//! covers, and then from the first entry after that place, so that nothing is missed or doubled.
+//! From timeline back to log it goes with its place, when the timeline has moved on without it.
+
+use std::sync::Arc;
+
+use radial_protocol::control::Gap;
+use radial_protocol::event::TimeMs;
+use radial_protocol::filter::{Filter, Verdict};
+use radial_protocol::{Event, Offset};
+
+use crate::timeline::Timeline;
+
+/// The most events that one step looks at (protocol §5).
+const PAGE_EVENTS: usize = 1_000;
+/// The most bytes of events that one step looks at.
+const PAGE_BYTES: usize = 1024 * 1024;
+
+/// What a page of the log holds for a reader.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// An event of the log.
+    Event(Arc<Event>),
+    /// A stretch that cannot be read; the reader is told, whatever its filter.
+    Gap(Gap),
+}
+
+/// One thing that is due to a reader.
+#[derive(Clone, Debug)]
+pub enum Due {
+    /// An event that its filter admits.
+    Event(Arc<Event>),
+    /// A stretch that is missing.
+    Gap(Gap),
+}
+
+/// What the filter let through and held back; added up, never reset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Events that were due.
+    pub delivered: u64,
+    /// Events whose time to live was over.
+    pub expired: u64,
+}
+
+/// What a reader needs next.
+#[derive(Debug)]
+pub enum Step {
+    /// Write this; the reader's place is now behind it. It may be empty: then only the place moved.
+    Deliver(Vec<Due>),
+    /// Read the log on after this place, and give the page to [`Reader::take_page`].
+    ReadLog(Offset),
+    /// Nothing is due until the timeline's end moves.
+    Wait,
+}
+
+/// A cursor moving along one tenant's log.
+#[derive(Debug)]
+pub struct Reader {
+    filter: Filter,
+    place: Offset,
+    position: Option<u64>,
+    tally: Tally,
+}
+
+impl Reader {
+    /// A reader that has dealt with everything up to `place`.
+    pub fn new(filter: Filter, place: Offset) -> Self {
+        Self { filter, place, position: None, tally: Tally::default() }
+    }
+
+    /// Everything at or before it has been delivered, or by policy never will be.
+    pub fn place(&self) -> Offset {
+        self.place
+    }
+
+    /// What the filter let through and held back so far.
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// What the reader asked for, narrowed to its grants.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Takes what is due from the timeline, or says what is needed instead.
+    pub fn step(&mut self, timeline: &Timeline, now: TimeMs) -> Step {
+        let Some(position) = self.position.or_else(|| timeline.position_after(self.place)) else {
+            return Step::ReadLog(self.place);
+        };
+        let Some(stretch) = timeline.stretch(position, PAGE_EVENTS, PAGE_BYTES) else {
+            self.position = None;
+            return Step::ReadLog(self.place);
+        };
+        self.position = Some(stretch.next);
+        if stretch.events.is_empty() {
+            return Step::Wait;
+        }
+        self.place = self.place.max(stretch.place);
+        Step::Deliver(self.admitted(stretch.events.into_iter().map(Found::Event), now))
+    }
+
+    /// Takes a page of the log that was read on after [`Self::place`] and reaches to `to`.
+    pub fn take_page(
+        &mut self,
+        page: impl IntoIterator<Item = Found>,
+        to: Offset,
+        now: TimeMs,
+    ) -> Vec<Due> {
+        self.place = self.place.max(to);
+        self.admitted(page.into_iter(), now)
+    }
+
+    fn admitted(&mut self, found: impl Iterator<Item = Found>, now: TimeMs) -> Vec<Due> {
+        let mut due = Vec::new();
+        for found in found {
+            match found {
+                Found::Gap(gap) => due.push(Due::Gap(gap)),
+                Found::Event(event) => match self.filter.admits(&event, now) {
+                    Verdict::Admitted => {
+                        self.tally.delivered += 1;
+                        due.push(Due::Event(event));
+                    }
+                    Verdict::Expired => self.tally.expired += 1,
+                    Verdict::Hidden => {}
+                },
+            }
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests;

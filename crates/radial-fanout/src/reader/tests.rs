@@ -1,0 +1,137 @@
+//! The seams between log and timeline, against a log that is a plain list.
+
+use std::sync::Arc;
+
+use radial_protocol::event::{Content, Draft, Head, Persistence, Priority, Scope};
+use radial_protocol::filter::{Selection, View};
+use radial_protocol::grants::Grants;
+use radial_protocol::names::{ChannelName, EventId, EventTypeName, Pattern, TenantId};
+use radial_protocol::{Cursor, Epoch};
+
+use super::*;
+use crate::timeline::TimelineLimit;
+
+fn event(name: &str, offset: Option<u64>) -> Arc<Event> {
+    let head = Head {
+        event_id: EventId::new(name).unwrap(),
+        event_type: EventTypeName::new("card.moved").unwrap(),
+        channel: ChannelName::main(),
+        user: None,
+        session: None,
+        audience: None,
+        scope: Scope::Channel,
+        persistence: Persistence::Recent,
+        broadcast: true,
+        priority: Priority::Normal,
+        ttl_ms: None,
+        ack: false,
+        correlation_id: None,
+    };
+    let tenant = TenantId::new("acme").unwrap();
+    let content =
+        Content { tenant: &tenant, data: "1", version: "1", timestamp: None, causation_id: None };
+    let place =
+        offset.map(|offset| Cursor { epoch: Epoch::new(1), offset: Offset::new(offset).unwrap() });
+    Arc::new(Draft::new(head, &content).place(place, TimeMs(0)))
+}
+
+fn logged(offset: u64) -> Arc<Event> {
+    event(&offset.to_string(), Some(offset))
+}
+
+fn reader(place: u64) -> Reader {
+    let wanted = Selection { channels: vec![Pattern::All], types: vec![Pattern::All] };
+    let grants = Arc::new(Grants::everything(TenantId::new("acme").unwrap()));
+    let filter = Filter::new(&wanted, grants, Arc::default(), View::Subscriber).unwrap();
+    Reader::new(filter, Offset::new(place).unwrap())
+}
+
+/// Steps until nothing is due, reading pages of three from the list.
+fn drain(reader: &mut Reader, timeline: &Timeline, log: &[Arc<Event>]) -> Vec<String> {
+    let mut seen = Vec::new();
+    loop {
+        let due = match reader.step(timeline, TimeMs(0)) {
+            Step::Wait => return seen,
+            Step::Deliver(due) => due,
+            Step::ReadLog(after) => {
+                let page: Vec<_> =
+                    log.iter().filter(|event| event.offset() > Some(after)).take(3).collect();
+                let to = page.last().and_then(|event| event.offset()).unwrap_or(after);
+                let found = page.into_iter().map(|event| Found::Event(Arc::clone(event)));
+                reader.take_page(found, to, TimeMs(0))
+            }
+        };
+        seen.extend(due.into_iter().map(|due| match due {
+            Due::Event(event) => event.head.event_id.as_str().to_owned(),
+            Due::Gap(gap) => panic!("{gap:?}"),
+        }));
+    }
+}
+
+fn names(range: std::ops::RangeInclusive<u64>) -> Vec<String> {
+    range.map(|offset| offset.to_string()).collect()
+}
+
+#[test]
+fn replay_and_live_meet_without_a_hole_or_a_double_at_every_place() {
+    let log: Vec<_> = (1..=20).map(logged).collect();
+    for start in 0..=20 {
+        for kept in 1..=20 {
+            let timeline =
+                Timeline::new(Offset::ZERO, TimelineLimit { events: kept, bytes: usize::MAX });
+            timeline.publish(log.iter().take(15).cloned());
+            let mut reader = reader(start.min(15));
+            let mut seen = drain(&mut reader, &timeline, &log[..15]);
+            timeline.publish(log.iter().skip(15).cloned());
+            seen.extend(drain(&mut reader, &timeline, &log));
+            assert_eq!(seen, names(start.min(15) + 1..=20), "from {start}, {kept} kept");
+            assert_eq!(reader.place().get(), 20);
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_falls_behind_goes_on_in_the_log() {
+    let log: Vec<_> = (1..=20).map(logged).collect();
+    let timeline = Timeline::new(Offset::ZERO, TimelineLimit { events: 2, bytes: usize::MAX });
+    let mut reader = reader(0);
+    timeline.publish([Arc::clone(&log[0])]);
+    assert_eq!(drain(&mut reader, &timeline, &log[..1]), names(1..=1));
+    timeline.publish(log.iter().skip(1).cloned());
+    assert_eq!(drain(&mut reader, &timeline, &log), names(2..=20));
+}
+
+#[test]
+fn live_events_reach_those_who_are_there_in_one_order() {
+    let timeline = Timeline::new(Offset::ZERO, TimelineLimit::default());
+    let mut early = reader(0);
+    assert!(matches!(early.step(&timeline, TimeMs(0)), Step::Wait));
+    timeline.publish([logged(1), event("live-a", None)]);
+    timeline.publish([logged(2), event("live-b", None)]);
+    assert_eq!(drain(&mut early, &timeline, &[]), ["1", "live-a", "2", "live-b"]);
+    assert_eq!(early.place().get(), 2);
+    // Who comes back to the head gets neither of them; who comes back to 1 gets what came after.
+    assert!(drain(&mut reader(2), &timeline, &[]).is_empty());
+    assert_eq!(drain(&mut reader(1), &timeline, &[]), ["2", "live-b"]);
+}
+
+#[test]
+fn the_place_moves_on_past_what_the_filter_hides() {
+    let timeline = Timeline::new(Offset::ZERO, TimelineLimit::default());
+    let wanted =
+        Selection { channels: vec![Pattern::All], types: vec![Pattern::new("x.*").unwrap()] };
+    let grants = Arc::new(Grants::everything(TenantId::new("acme").unwrap()));
+    let filter = Filter::new(&wanted, grants, Arc::default(), View::Subscriber).unwrap();
+    let mut reader = Reader::new(filter, Offset::ZERO);
+    timeline.publish((1..=5).map(logged));
+    assert!(drain(&mut reader, &timeline, &[]).is_empty());
+    assert_eq!(reader.place().get(), 5);
+}
+
+#[test]
+fn the_newest_event_stays_however_large_the_others_are() {
+    let timeline = Timeline::new(Offset::ZERO, TimelineLimit { events: 10, bytes: 1 });
+    timeline.publish((1..=3).map(logged));
+    assert_eq!(timeline.position_after(Offset::new(2).unwrap()), Some(2));
+    assert_eq!(timeline.position_after(Offset::new(1).unwrap()), None);
+}

@@ -1,0 +1,156 @@
+//! A tenant's newest events in memory, in the order in which readers get them.
+//!
+//! Events of the log and `live` events stand in one row, so that each reader sees them in one
+//! order; positions in that row are the timeline's own and mean nothing outside.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use radial_protocol::{Event, Offset};
+use tokio::sync::watch;
+
+/// How much a timeline keeps. What falls out of it is read from the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimelineLimit {
+    /// The most events.
+    pub events: usize,
+    /// The most bytes of events; the newest event is kept however large it is.
+    pub bytes: usize,
+}
+
+impl Default for TimelineLimit {
+    /// 10,000 events, 8 MiB.
+    fn default() -> Self {
+        Self { events: 10_000, bytes: 8 * 1024 * 1024 }
+    }
+}
+
+/// One tenant's timeline. Publishing to it never waits for a reader.
+#[derive(Debug)]
+pub struct Timeline {
+    row: RwLock<Row>,
+    limit: TimelineLimit,
+    end: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Row {
+    entries: VecDeque<Entry>,
+    /// The position of the first entry.
+    start: u64,
+    bytes: usize,
+    /// Everything in the log up to here is before the first entry.
+    base: Offset,
+    /// The place of the newest entry that stands in the log.
+    head: Offset,
+}
+
+#[derive(Debug)]
+struct Entry {
+    event: Arc<Event>,
+    /// The newest place in the log at or before this entry.
+    place: Offset,
+}
+
+/// A stretch of a timeline.
+#[derive(Debug, Default)]
+pub(crate) struct Stretch {
+    pub(crate) events: Vec<Arc<Event>>,
+    /// The position after it.
+    pub(crate) next: u64,
+    /// The place in the log that it reaches to.
+    pub(crate) place: Offset,
+}
+
+impl Timeline {
+    /// An empty timeline of a log whose newest visible place is `head`.
+    pub fn new(head: Offset, limit: TimelineLimit) -> Self {
+        let row = Row { entries: VecDeque::new(), start: 0, bytes: 0, base: head, head };
+        Self { row: RwLock::new(row), limit, end: watch::Sender::new(0) }
+    }
+
+    /// Adds events in the order of the log, or `live` ones, and tells those who wait.
+    pub fn publish(&self, events: impl IntoIterator<Item = Arc<Event>>) {
+        let end = {
+            let mut row = self.row.write().unwrap_or_else(PoisonError::into_inner);
+            for event in events {
+                row.push(event);
+            }
+            row.trim(self.limit);
+            row.end()
+        };
+        // The lock is gone before anybody wakes, so that nobody wakes to wait for it.
+        self.end.send_replace(end);
+    }
+
+    /// Tells when the timeline's end moves.
+    pub fn watch_end(&self) -> watch::Receiver<u64> {
+        self.end.subscribe()
+    }
+
+    /// The place of the newest event of the log.
+    pub fn head(&self) -> Offset {
+        self.row.read().unwrap_or_else(PoisonError::into_inner).head
+    }
+
+    /// The position from which a reader at this place goes on, if the timeline reaches back so far.
+    ///
+    /// `live` events that were published at this very place are behind the position: they were
+    /// for those who were here.
+    pub(crate) fn position_after(&self, place: Offset) -> Option<u64> {
+        let row = self.row.read().unwrap_or_else(PoisonError::into_inner);
+        if place < row.base || place > row.head {
+            return None;
+        }
+        let index = row.entries.partition_point(|entry| entry.place <= place);
+        Some(row.start + index as u64)
+    }
+
+    /// The events from a position on, at most so many and so large; `None` if they have fallen out.
+    pub(crate) fn stretch(
+        &self,
+        position: u64,
+        events_max: usize,
+        bytes_max: usize,
+    ) -> Option<Stretch> {
+        let row = self.row.read().unwrap_or_else(PoisonError::into_inner);
+        let skip = usize::try_from(position.checked_sub(row.start)?).ok()?;
+        let mut stretch = Stretch { next: position, place: row.head, ..Stretch::default() };
+        let mut bytes = 0;
+        for entry in row.entries.iter().skip(skip).take(events_max) {
+            bytes += entry.event.memory_bytes();
+            stretch.events.push(Arc::clone(&entry.event));
+            stretch.next += 1;
+            stretch.place = entry.place;
+            if bytes >= bytes_max {
+                break;
+            }
+        }
+        Some(stretch)
+    }
+}
+
+impl Row {
+    fn push(&mut self, event: Arc<Event>) {
+        if let Some(offset) = event.offset() {
+            self.head = offset;
+        }
+        self.bytes += event.memory_bytes();
+        self.entries.push_back(Entry { event, place: self.head });
+    }
+
+    fn trim(&mut self, limit: TimelineLimit) {
+        while self.entries.len() > 1
+            && (self.entries.len() > limit.events || self.bytes > limit.bytes)
+        {
+            let Some(oldest) = self.entries.pop_front() else { return };
+            self.bytes -= oldest.event.memory_bytes();
+            self.base = oldest.place;
+            self.start += 1;
+        }
+    }
+
+    fn end(&self) -> u64 {
+        self.start + self.entries.len() as u64
+    }
+}

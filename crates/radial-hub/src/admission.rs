@@ -1,0 +1,205 @@
+//! From a publish request to an event: what the registry and the grants say to it.
+//!
+//! The order is: type, rights, schema, wishes. Whoever may not publish a type learns nothing of
+//! its schema.
+
+use radial_log::{Entry, Fingerprint};
+use radial_protocol::envelope::PublishRequest;
+use radial_protocol::event::{Content, Draft, Head, Priority, Scope};
+use radial_protocol::grants::{Grants, any_matches};
+use radial_protocol::names::{EventId, SessionId, UserId};
+use radial_protocol::problem::Violation;
+use radial_protocol::{Code, Problem};
+use radial_registry::{EventType, Policy, Registry, SchemaVersion};
+use xxhash_rust::xxh3::Xxh3;
+
+/// Checks a request and makes its event, without a place yet.
+///
+/// `new_id` is called if the publisher gave no id.
+pub(crate) fn admit(
+    registry: &Registry,
+    grants: &Grants,
+    request: &PublishRequest,
+    new_id: impl FnOnce() -> String,
+) -> Result<Entry, Problem> {
+    let event_type = registry.get(request.event_type.as_str()).ok_or_else(|| {
+        Problem::new(
+            Code::UnknownEventType,
+            format!("{} is not in the registry", request.event_type),
+        )
+    })?;
+    let policy = &event_type.policy;
+    check_rights(grants, request, policy)?;
+    let (user, session) = identity(grants, request)?;
+    check_scope(policy, user.as_ref(), session.as_ref())?;
+    let version = check_schema(event_type, request)?;
+    let (priority, ttl_ms) = check_wishes(policy, request)?;
+    let event_id = match &request.event_id {
+        Some(id) => id.clone(),
+        None => EventId::new(&new_id())
+            .map_err(|error| Problem::new(Code::Internal, error.to_string()))?,
+    };
+    let fingerprint =
+        request.event_id.as_ref().map(|_| fingerprint(request, version, user.as_ref()));
+    let head = Head {
+        event_id,
+        event_type: request.event_type.clone(),
+        channel: request.channel.clone(),
+        user,
+        session,
+        audience: request.audience.clone(),
+        scope: policy.scope,
+        persistence: policy.persistence,
+        broadcast: policy.broadcast && request.broadcast != Some(false),
+        priority,
+        ttl_ms,
+        ack: policy.ack,
+        correlation_id: request.correlation_id.clone(),
+    };
+    let content = Content {
+        tenant: &grants.tenant,
+        data: &request.data,
+        version: version.name(),
+        timestamp: request.timestamp,
+        causation_id: request.causation_id.as_ref(),
+    };
+    Ok(Entry { draft: Draft::new(head, &content), fingerprint })
+}
+
+fn check_rights(grants: &Grants, request: &PublishRequest, policy: &Policy) -> Result<(), Problem> {
+    let forbidden = |detail: String| Err(Problem::new(Code::Forbidden, detail));
+    if request.tenant.as_ref().is_some_and(|tenant| *tenant != grants.tenant) {
+        return forbidden("tenantId is not the credential's tenant".to_owned());
+    }
+    if !any_matches(&grants.publish, request.event_type.as_str()) {
+        return forbidden(format!("the credential may not publish {}", request.event_type));
+    }
+    if !any_matches(&grants.channels, request.channel.as_str()) {
+        return forbidden(format!("the credential may not use the channel {}", request.channel));
+    }
+    let roles = &policy.publish_roles;
+    if !roles.is_empty() && !grants.sees_all && !grants.has_any_role(roles) {
+        return forbidden(format!(
+            "publishing {} needs a role that the credential lacks",
+            request.event_type
+        ));
+    }
+    Ok(())
+}
+
+/// Whom the event is from: the credential says, unless it may act for others.
+fn identity(
+    grants: &Grants,
+    request: &PublishRequest,
+) -> Result<(Option<UserId>, Option<SessionId>), Problem> {
+    if grants.act_as {
+        let user = request.user.clone().or_else(|| grants.user.clone());
+        let session = request.session.clone().or_else(|| grants.session.clone());
+        return Ok((user, session));
+    }
+    let other_user = request.user.is_some() && request.user != grants.user;
+    let other_session = request.session.is_some() && request.session != grants.session;
+    if other_user || other_session {
+        let detail =
+            "userId or sessionId is not the credential's own, and it may not act for others";
+        return Err(Problem::new(Code::Forbidden, detail));
+    }
+    Ok((grants.user.clone(), grants.session.clone()))
+}
+
+fn check_scope(
+    policy: &Policy,
+    user: Option<&UserId>,
+    session: Option<&SessionId>,
+) -> Result<(), Problem> {
+    let lacking = match policy.scope {
+        Scope::User if user.is_none() => "user",
+        Scope::Session if session.is_none() => "session",
+        _ => return Ok(()),
+    };
+    let detail =
+        format!("the event is for its {lacking}'s eyes only, and the credential has no {lacking}");
+    Err(Problem::new(Code::ScopeWithoutIdentity, detail))
+}
+
+fn check_schema<'a>(
+    event_type: &'a EventType,
+    request: &PublishRequest,
+) -> Result<&'a SchemaVersion, Problem> {
+    let version = event_type
+        .version(request.version.as_deref())
+        .map_err(|unknown| Problem::new(Code::UnknownVersion, unknown.to_string()))?;
+    let data = serde_json::from_str(&request.data)
+        .map_err(|error| Problem::new(Code::MalformedJson, format!("eventData: {error}")))?;
+    version.validate(&data).map_err(|violations| {
+        let places = if violations.len() == 1 { "place breaks" } else { "places break" };
+        let detail = format!(
+            "{} {places} version {} of {}",
+            violations.len(),
+            version.name(),
+            request.event_type
+        );
+        let mut problem = Problem::new(Code::SchemaViolation, detail);
+        problem.errors = violations
+            .into_iter()
+            .map(|violation| Violation { pointer: violation.pointer, message: violation.message })
+            .collect();
+        problem
+    })?;
+    Ok(version)
+}
+
+/// What a request may ask of the policy: less, never more (protocol §3).
+fn check_wishes(
+    policy: &Policy,
+    request: &PublishRequest,
+) -> Result<(Priority, Option<u64>), Problem> {
+    let conflict = |detail: &str| Err(Problem::new(Code::PolicyConflict, detail));
+    if request.priority.is_some_and(|wish| wish > policy.priority) {
+        return conflict("priority may only be lower than the registry's");
+    }
+    let policy_ttl_ms = policy.ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
+    match (request.ttl_ms, policy_ttl_ms) {
+        (Some(_), _) if policy.changes_state() => {
+            return conflict("an event that changes an entity's state cannot have a ttlMs");
+        }
+        (Some(wish), Some(allowed)) if wish > allowed => {
+            return conflict("ttlMs may only be shorter than the registry's");
+        }
+        _ => {}
+    }
+    if request.broadcast == Some(true) && !policy.broadcast {
+        return conflict("the registry does not broadcast this type");
+    }
+    if let Some(routes) = &request.routes
+        && !routes.iter().all(|route| policy.routes.contains(route))
+    {
+        return conflict("routes may only name some of the registry's routes for this type");
+    }
+    if request.expected_version.is_some() {
+        return conflict("expectedVersion needs entity versions, which this hub does not keep yet");
+    }
+    Ok((request.priority.unwrap_or(policy.priority), request.ttl_ms.or(policy_ttl_ms)))
+}
+
+/// A hash of what must be equal for two publishes to be the same (protocol §3).
+fn fingerprint(
+    request: &PublishRequest,
+    version: &SchemaVersion,
+    user: Option<&UserId>,
+) -> Fingerprint {
+    let mut hasher = Xxh3::new();
+    let mut part = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    part(request.event_type.as_str());
+    part(version.name());
+    part(request.channel.as_str());
+    part(user.map_or("", UserId::as_str));
+    part(&request.data);
+    if let Some(audience) = &request.audience {
+        part(&format!("{audience:?}"));
+    }
+    Fingerprint(hasher.digest128())
+}

@@ -1,0 +1,180 @@
+//! The hub itself: its tenants, its registry, and whether it is open.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use radial_fanout::{Timeline, TimelineLimit};
+use radial_log::{EmbeddedLog, EventLog, Health};
+use radial_protocol::filter::SubscribeRoles;
+use radial_protocol::{Code, Event, Problem, TenantId};
+use radial_registry::Registry;
+
+use crate::runtime::Runtime;
+use crate::stats::Stats;
+
+/// How a hub is opened.
+pub struct Config {
+    /// The data folder.
+    pub folder: PathBuf,
+    /// Names this run of the operating system, if it can be named.
+    pub boot: Option<String>,
+    /// The tenants; at least one.
+    pub tenants: Vec<TenantId>,
+    /// The event types.
+    pub registry: Arc<Registry>,
+    /// How much each tenant's timeline keeps.
+    pub timeline: TimelineLimit,
+    /// Whether the hub starts switched off.
+    pub disabled: bool,
+}
+
+/// Why a hub cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Log(#[from] radial_log::OpenError),
+    /// A tenant's log cannot be made.
+    #[error("the log of the tenant {tenant} cannot be opened: {source}")]
+    Tenant {
+        /// Which.
+        tenant: TenantId,
+        /// Why.
+        #[source]
+        source: radial_log::AppendError,
+    },
+}
+
+/// Whether the hub can serve, and why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It takes and gives events.
+    Ready,
+    /// It was switched off.
+    Disabled,
+    /// It is shutting down.
+    Draining,
+    /// The log takes no writes, for this reason.
+    LogFailed(String),
+}
+
+/// One hub: a log, a timeline per tenant, and the rules.
+pub struct Hub {
+    pub(crate) log: Box<dyn EventLog>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) subscribe_roles: Arc<SubscribeRoles>,
+    pub(crate) runtime: Runtime,
+    pub(crate) stats: Stats,
+    timelines: HashMap<TenantId, Arc<Timeline>>,
+    disabled: AtomicBool,
+    draining: AtomicBool,
+}
+
+impl Hub {
+    /// Opens the log and makes every tenant ready. Blocks.
+    pub fn open(config: Config, runtime: Runtime) -> Result<Self, OpenError> {
+        let timelines: Arc<OnceLock<HashMap<TenantId, Arc<Timeline>>>> = Arc::default();
+        let committed = Arc::clone(&timelines);
+        let random = runtime.clone();
+        let log = EmbeddedLog::open(radial_log::Config {
+            folder: config.folder,
+            boot: config.boot,
+            random: Box::new(move || random.random()),
+            on_commit: Box::new(move |tenant, events: &[Arc<Event>]| {
+                let timeline = committed.get().and_then(|timelines| timelines.get(tenant));
+                if let Some(timeline) = timeline {
+                    timeline.publish(events.iter().cloned());
+                }
+            }),
+        })?;
+        let mut ready = HashMap::new();
+        for tenant in config.tenants {
+            log.open_tenant(&tenant)
+                .map_err(|source| OpenError::Tenant { tenant: tenant.clone(), source })?;
+            let head = log.bounds(&tenant).map(|bounds| bounds.head).unwrap_or_default();
+            ready.insert(tenant, Arc::new(Timeline::new(head, config.timeline)));
+        }
+        // Nothing has been published yet, so that no commit can have missed its timeline.
+        let timelines = timelines.get_or_init(|| ready).clone();
+        Ok(Self {
+            log: Box::new(log),
+            subscribe_roles: Arc::new(subscribe_roles(&config.registry)),
+            registry: config.registry,
+            runtime,
+            stats: Stats::default(),
+            timelines,
+            disabled: AtomicBool::new(config.disabled),
+            draining: AtomicBool::new(false),
+        })
+    }
+
+    /// The event types.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The world as the hub sees it.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// What was counted.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Whether the hub can serve.
+    pub fn readiness(&self) -> Readiness {
+        if self.draining.load(Ordering::Relaxed) {
+            Readiness::Draining
+        } else if let Health::Poisoned(reason) = self.log.health() {
+            Readiness::LogFailed(reason)
+        } else if self.disabled.load(Ordering::Relaxed) {
+            Readiness::Disabled
+        } else {
+            Readiness::Ready
+        }
+    }
+
+    /// Refuses new work from now on, with `draining`.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Finishes what was accepted, syncs, and marks the stop as clean. Blocks.
+    pub fn close(&self) {
+        self.drain();
+        self.log.close();
+    }
+
+    /// The timeline of a tenant that the hub has.
+    pub(crate) fn timeline(&self, tenant: &TenantId) -> Result<&Arc<Timeline>, Problem> {
+        self.timelines.get(tenant).ok_or_else(|| {
+            Problem::new(Code::Forbidden, "the credential's tenant is not served by this hub")
+        })
+    }
+
+    /// Refuses while the hub is switched off or going down.
+    pub(crate) fn check_open(&self) -> Result<(), Problem> {
+        match self.readiness() {
+            Readiness::Disabled => Err(Problem::new(
+                Code::HubDisabled,
+                "an operator switched the hub off; try again later",
+            )),
+            Readiness::Draining => {
+                Err(Problem::new(Code::Draining, "this node is shutting down; try again"))
+            }
+            Readiness::Ready | Readiness::LogFailed(_) => Ok(()),
+        }
+    }
+}
+
+fn subscribe_roles(registry: &Registry) -> SubscribeRoles {
+    registry
+        .iter()
+        .filter(|event_type| !event_type.policy.subscribe_roles.is_empty())
+        .map(|event_type| (event_type.name.clone(), event_type.policy.subscribe_roles.clone()))
+        .collect()
+}

@@ -1,0 +1,220 @@
+//! Publishing: many requests in, one answer or problem for each, in order.
+
+use radial_log::{Append, AppendError, Entry, Outcome};
+use radial_protocol::answer::Accepted;
+use radial_protocol::envelope::PublishRequest;
+use radial_protocol::event::Persistence;
+use radial_protocol::grants::Grants;
+use radial_protocol::names::EventId;
+use radial_protocol::{Code, Cursor, Problem, TimeMs};
+use std::sync::Arc;
+
+use crate::admission::admit;
+use crate::hub::Hub;
+
+/// What one event of a request came to.
+pub type PublishResult = Result<Accepted, Problem>;
+
+/// What is answered about an entry besides its place.
+struct Expected {
+    index: usize,
+    event_id: EventId,
+    persistence: Persistence,
+}
+
+impl Hub {
+    /// Publishes the events of one request; each is accepted or refused by itself.
+    ///
+    /// Resolves once every `durable` event among them is on stable storage. Cancel safe: what was
+    /// accepted is stored even if nobody waits for the answer.
+    ///
+    /// # Errors
+    /// A problem that refuses the request as a whole: the hub is closed, or has no such tenant.
+    pub async fn publish(
+        &self,
+        grants: &Grants,
+        requests: Vec<Result<PublishRequest, Problem>>,
+    ) -> Result<Vec<PublishResult>, Problem> {
+        self.check_open()?;
+        let timeline = self.timeline(&grants.tenant)?;
+        let now = self.runtime.now();
+        let mut results: Vec<Option<PublishResult>> = Vec::with_capacity(requests.len());
+        let (mut entries, mut expected) = (Vec::new(), Vec::new());
+        for (index, request) in requests.into_iter().enumerate() {
+            let entry = request.and_then(|request| self.admit(grants, &request));
+            results.push(match entry {
+                Err(problem) => Some(Err(problem)),
+                Ok(entry) if entry.draft.head.persistence == Persistence::Live => {
+                    let accepted = accepted_live(&entry);
+                    timeline.publish([Arc::new(entry.draft.place(None, now))]);
+                    Some(Ok(accepted))
+                }
+                Ok(entry) => {
+                    expected.push(Expected::of(index, &entry));
+                    entries.push(entry);
+                    None
+                }
+            });
+        }
+        let outcomes = self.append(grants, entries, false, now).await;
+        for (position, expected) in expected.into_iter().enumerate() {
+            let index = expected.index;
+            let result = match &outcomes {
+                Ok(outcomes) => answer(expected, outcomes.get(position).copied()),
+                Err(problem) => Err(problem.clone()),
+            };
+            if let Some(slot) = results.get_mut(index) {
+                *slot = Some(result);
+            }
+        }
+        let results: Vec<PublishResult> = results.into_iter().flatten().collect();
+        self.count(&results);
+        Ok(results)
+    }
+
+    /// Publishes all events of one request, or none.
+    ///
+    /// # Errors
+    /// The first problem of any of them, or `batch-conflict`, `idempotency-mismatch`.
+    pub async fn publish_atomic(
+        &self,
+        grants: &Grants,
+        requests: Vec<Result<PublishRequest, Problem>>,
+    ) -> Result<Vec<Accepted>, Problem> {
+        let published = self.try_publish_atomic(grants, requests).await;
+        match &published {
+            Ok(accepted) => accepted.iter().for_each(|accepted| self.count_accepted(accepted)),
+            Err(problem) => self.stats.refuse(problem.code),
+        }
+        published
+    }
+
+    async fn try_publish_atomic(
+        &self,
+        grants: &Grants,
+        requests: Vec<Result<PublishRequest, Problem>>,
+    ) -> Result<Vec<Accepted>, Problem> {
+        self.check_open()?;
+        let timeline = self.timeline(&grants.tenant)?;
+        let now = self.runtime.now();
+        let mut entries = Vec::with_capacity(requests.len());
+        for (index, request) in requests.into_iter().enumerate() {
+            let entry = request.and_then(|request| self.admit(grants, &request));
+            entries.push(entry.map_err(|mut problem| {
+                problem.detail = format!("event {index} of the batch: {}", problem.detail);
+                problem
+            })?);
+        }
+        let first = entries.first().map(|entry| entry.draft.head.persistence);
+        if entries.iter().any(|entry| Some(entry.draft.head.persistence) != first) {
+            let detail = "the events of an atomic batch must be of one persistence class";
+            return Err(Problem::new(Code::PolicyConflict, detail));
+        }
+        if first == Some(Persistence::Live) {
+            let accepted = entries.iter().map(accepted_live).collect();
+            timeline
+                .publish(entries.into_iter().map(|entry| Arc::new(entry.draft.place(None, now))));
+            return Ok(accepted);
+        }
+        let expected: Vec<_> =
+            entries.iter().enumerate().map(|(index, entry)| Expected::of(index, entry)).collect();
+        let outcomes = self.append(grants, entries, true, now).await?;
+        expected
+            .into_iter()
+            .zip(outcomes)
+            .map(|(expected, outcome)| answer(expected, Some(outcome)))
+            .collect()
+    }
+
+    fn admit(&self, grants: &Grants, request: &PublishRequest) -> Result<Entry, Problem> {
+        admit(&self.registry, grants, request, || self.runtime.uuid())
+    }
+
+    async fn append(
+        &self,
+        grants: &Grants,
+        entries: Vec<Entry>,
+        atomic: bool,
+        now: TimeMs,
+    ) -> Result<Vec<Outcome>, Problem> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let append = Append { tenant: grants.tenant.clone(), entries, atomic, now };
+        self.log.append(append).await.map_err(append_problem)
+    }
+
+    fn count(&self, results: &[PublishResult]) {
+        for result in results {
+            match result {
+                Ok(accepted) => self.count_accepted(accepted),
+                Err(problem) => self.stats.refuse(problem.code),
+            }
+        }
+    }
+
+    fn count_accepted(&self, accepted: &Accepted) {
+        if accepted.duplicate {
+            self.stats.duplicate();
+        } else {
+            self.stats.accept(accepted.persistence);
+        }
+    }
+}
+
+impl Expected {
+    fn of(index: usize, entry: &Entry) -> Self {
+        let head = &entry.draft.head;
+        Self { index, event_id: head.event_id.clone(), persistence: head.persistence }
+    }
+}
+
+fn accepted_live(entry: &Entry) -> Accepted {
+    Accepted {
+        event_id: entry.draft.head.event_id.clone(),
+        cursor: None,
+        offset: None,
+        entity_version: None,
+        duplicate: false,
+        persistence: Persistence::Live,
+    }
+}
+
+fn answer(expected: Expected, outcome: Option<Outcome>) -> PublishResult {
+    let Expected { event_id, persistence, .. } = expected;
+    let accepted = |cursor: Cursor, duplicate| {
+        Ok(Accepted {
+            event_id: event_id.clone(),
+            cursor: Some(cursor),
+            offset: Some(cursor.offset),
+            entity_version: None,
+            duplicate,
+            persistence,
+        })
+    };
+    match outcome {
+        Some(Outcome::Appended(cursor)) => accepted(cursor, false),
+        Some(Outcome::Duplicate(cursor)) => accepted(cursor, true),
+        Some(Outcome::Mismatch) => Err(mismatch()),
+        None => Err(Problem::new(Code::Internal, "the log gave no outcome for the event")),
+    }
+}
+
+fn mismatch() -> Problem {
+    Problem::new(
+        Code::IdempotencyMismatch,
+        "this eventId was published before with another type, version, channel, audience, user or data",
+    )
+}
+
+fn append_problem(error: AppendError) -> Problem {
+    let code = match error {
+        AppendError::BatchConflict => Code::BatchConflict,
+        AppendError::BatchMismatch => return mismatch(),
+        AppendError::UnknownTenant => Code::Internal,
+        AppendError::Poisoned => Code::LogUnavailable,
+        AppendError::Overloaded => Code::Overloaded,
+        AppendError::Closed => Code::Draining,
+    };
+    Problem::new(code, error.to_string())
+}

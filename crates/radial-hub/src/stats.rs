@@ -1,0 +1,84 @@
+//! What the hub counts: every event that was taken, given, refused or held back, with its reason.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use radial_protocol::event::Persistence;
+use radial_protocol::problem::Code;
+
+/// Counters since the start; never reset.
+#[derive(Debug, Default)]
+pub struct Stats {
+    accepted: [AtomicU64; 3],
+    duplicates: AtomicU64,
+    delivered: AtomicU64,
+    expired: AtomicU64,
+    refused: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+/// The counters at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tallies {
+    /// Events accepted, by persistence class.
+    pub accepted: Vec<(&'static str, u64)>,
+    /// Events that were known already.
+    pub duplicates: u64,
+    /// Events given to connections, once per connection.
+    pub delivered: u64,
+    /// Events held back because their time to live was over, once per connection.
+    pub expired: u64,
+    /// Events refused, by problem code.
+    pub refused: Vec<(&'static str, u64)>,
+}
+
+impl Stats {
+    pub(crate) fn accept(&self, class: Persistence) {
+        if let Some(counter) = self.accepted.get(index(class)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn duplicate(&self) {
+        self.duplicates.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts one refused event, or a refused request that never became events.
+    pub fn refuse(&self, code: Code) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        *refused.entry(code.as_str()).or_default() += 1;
+    }
+
+    /// Adds what a connection got and did not get since it last reported.
+    pub(crate) fn deliver(&self, delivered: u64, expired: u64) {
+        self.delivered.fetch_add(delivered, Ordering::Relaxed);
+        self.expired.fetch_add(expired, Ordering::Relaxed);
+    }
+
+    /// The counters now.
+    pub fn tallies(&self) -> Tallies {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let names = ["durable", "recent", "live"];
+        Tallies {
+            accepted: names.into_iter().zip(self.accepted.iter().map(load)).collect(),
+            duplicates: load(&self.duplicates),
+            delivered: load(&self.delivered),
+            expired: load(&self.expired),
+            refused: self
+                .refused
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .iter()
+                .map(|(code, count)| (*code, *count))
+                .collect(),
+        }
+    }
+}
+
+const fn index(class: Persistence) -> usize {
+    match class {
+        Persistence::Durable => 0,
+        Persistence::Recent => 1,
+        Persistence::Live => 2,
+    }
+}

@@ -1,0 +1,272 @@
+//! A subscription: what one connection gets, frame by frame, on any transport.
+//!
+//! It begins with what became of the resume, goes through the log, says `live` once it has met
+//! the head, and then follows the timeline. A transport only encodes the frames.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use radial_fanout::{Due, Found, Reader, Step, Tally, Timeline};
+use radial_log::{Bounds, Item, Missing, MissingReason, Page, PageLimit};
+use radial_protocol::control::{Control, Gap, GapReason, GapScope, GrantedFilter, Resumed};
+use radial_protocol::filter::{Filter, Selection, View};
+use radial_protocol::grants::Grants;
+use radial_protocol::{Code, Cursor, Epoch, Event, Offset, Problem, TimeMs};
+use tokio::sync::watch;
+
+use crate::hub::Hub;
+
+/// A page of the log, as large as a reader's step (protocol §5).
+const PAGE: PageLimit = PageLimit { items: 1_000, bytes: 1024 * 1024 };
+
+/// Where a subscriber wants to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With what comes from now on.
+    Now,
+    /// With the oldest event that is kept.
+    Earliest,
+    /// After this place.
+    After(Cursor),
+    /// With the first event received at this time or later.
+    Since(TimeMs),
+    /// After a place that is no cursor of any hub: the client has something, nobody knows what.
+    Unknown,
+}
+
+/// What a connection asks for.
+#[derive(Clone, Debug)]
+pub struct SubscribeRequest {
+    /// Channels and types.
+    pub selection: Selection,
+    /// Where to begin.
+    pub start: Start,
+}
+
+/// What became of the request; the transport makes its `hello` from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Where the stream begins.
+    pub cursor: Cursor,
+    /// What became of the resume.
+    pub resumed: Resumed,
+    /// The filter as it was granted.
+    pub filter: GrantedFilter,
+}
+
+/// One thing that goes out to a connection.
+#[derive(Clone, Debug)]
+pub enum Frame {
+    /// An event, already encoded.
+    Event(Arc<Event>),
+    /// A control event.
+    Control(Control),
+}
+
+/// An open subscription.
+pub struct Subscription {
+    hub: Arc<Hub>,
+    grants: Arc<Grants>,
+    timeline: Arc<Timeline>,
+    end: watch::Receiver<u64>,
+    reader: Reader,
+    epoch: Epoch,
+    opening: Opening,
+    ready: VecDeque<Frame>,
+    live: bool,
+    counted: Tally,
+}
+
+impl Hub {
+    /// Opens a subscription.
+    ///
+    /// # Errors
+    /// `hub-disabled`, `draining`, `forbidden` for a channel outside the grants.
+    pub async fn subscribe(
+        self: &Arc<Self>,
+        grants: Arc<Grants>,
+        request: SubscribeRequest,
+    ) -> Result<Subscription, Problem> {
+        self.check_open()?;
+        let timeline = Arc::clone(self.timeline(&grants.tenant)?);
+        let filter = Filter::new(
+            &request.selection,
+            Arc::clone(&grants),
+            Arc::clone(&self.subscribe_roles),
+            View::Subscriber,
+        )?;
+        let bounds = self.log.bounds(&grants.tenant).ok_or_else(no_log)?;
+        let since = match request.start {
+            Start::Since(at) => Some(self.place_before(&grants, at).await?),
+            _ => None,
+        };
+        let (place, resumed, gap) = begin(request.start, since, &bounds);
+        let opening = Opening {
+            cursor: Cursor { epoch: bounds.epoch, offset: place },
+            resumed,
+            filter: GrantedFilter {
+                channels: filter.selection().channels.clone(),
+                types: filter.selection().types.clone(),
+            },
+        };
+        Ok(Subscription {
+            hub: Arc::clone(self),
+            grants,
+            end: timeline.watch_end(),
+            timeline,
+            reader: Reader::new(filter, place),
+            epoch: bounds.epoch,
+            opening,
+            ready: gap.into_iter().map(|gap| Frame::Control(Control::Gap(gap))).collect(),
+            live: false,
+            counted: Tally::default(),
+        })
+    }
+
+    async fn place_before(
+        self: &Arc<Self>,
+        grants: &Arc<Grants>,
+        at: TimeMs,
+    ) -> Result<Offset, Problem> {
+        let (hub, grants) = (Arc::clone(self), Arc::clone(grants));
+        tokio::task::spawn_blocking(move || hub.log.place_before(&grants.tenant, at))
+            .await
+            .map_err(|_| no_log())?
+            .map_err(|error| read_problem(&error))
+    }
+}
+
+/// Decides where a stream begins, what is said of the resume, and the gap that it begins with.
+///
+/// A stretch that retention or a crash took is found while reading. A cursor of another history,
+/// or from beyond the head, says nothing about this one: the stream goes on from the head.
+fn begin(start: Start, since: Option<Offset>, bounds: &Bounds) -> (Offset, Resumed, Option<Gap>) {
+    let oldest = bounds.first.previous();
+    let fresh = |place| (place, Resumed { from: None, complete: true }, None);
+    let broken = |from: Option<Cursor>, reason| {
+        let to = Cursor { epoch: bounds.epoch, offset: bounds.head };
+        let gap = Gap { reason, scope: GapScope::All, from, to };
+        (bounds.head, Resumed { from, complete: false }, Some(gap))
+    };
+    match start {
+        Start::Now => fresh(bounds.head),
+        Start::Earliest => fresh(oldest),
+        Start::Since(_) => fresh(since.unwrap_or(oldest).max(oldest)),
+        Start::Unknown => broken(None, GapReason::Epoch),
+        Start::After(cursor) if cursor.epoch != bounds.epoch => {
+            broken(Some(cursor), GapReason::Epoch)
+        }
+        Start::After(cursor) if cursor.offset > bounds.head => {
+            broken(Some(cursor), GapReason::Ahead)
+        }
+        Start::After(cursor) => {
+            let complete =
+                cursor.offset >= oldest && !bounds.lost.iter().any(|lost| lost.to > cursor.offset);
+            (cursor.offset, Resumed { from: Some(cursor), complete }, None)
+        }
+    }
+}
+
+impl Subscription {
+    /// What became of the request.
+    pub fn opening(&self) -> &Opening {
+        &self.opening
+    }
+
+    /// The connection's own place: everything at or before it has been returned by
+    /// [`Self::next`], or by policy never will be.
+    pub fn cursor(&self) -> Cursor {
+        Cursor { epoch: self.epoch, offset: self.reader.place() }
+    }
+
+    /// Waits for what is due and returns it, at least one frame.
+    ///
+    /// Cancel safe: what has not been returned is returned by the next call.
+    ///
+    /// # Errors
+    /// The log could not be read.
+    pub async fn next(&mut self) -> Result<Vec<Frame>, Problem> {
+        loop {
+            if !self.ready.is_empty() {
+                return Ok(self.ready.drain(..).collect());
+            }
+            self.end.borrow_and_update();
+            let now = self.hub.runtime.now();
+            match self.reader.step(&self.timeline, now) {
+                Step::Deliver(due) => self.take(due),
+                Step::Wait if !self.live => self.go_live(),
+                Step::Wait => self.wait().await?,
+                Step::ReadLog(after) => {
+                    let page = self.read(after).await?;
+                    if page.items.is_empty() && page.to == after {
+                        // The log shows an event a moment before its timeline does.
+                        self.wait().await?;
+                    } else {
+                        let epoch = self.epoch;
+                        let found = page.items.into_iter().map(|item| found(item, epoch));
+                        let due = self.reader.take_page(found, page.to, now);
+                        self.take(due);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> Result<(), Problem> {
+        // The timeline lives as long as the hub, and the hub as long as this subscription.
+        self.end.changed().await.map_err(|_| no_log())
+    }
+
+    async fn read(&self, after: Offset) -> Result<Page, Problem> {
+        let (hub, grants) = (Arc::clone(&self.hub), Arc::clone(&self.grants));
+        tokio::task::spawn_blocking(move || hub.log.read(&grants.tenant, after, PAGE))
+            .await
+            .map_err(|_| no_log())?
+            .map_err(|error| read_problem(&error))
+    }
+
+    fn take(&mut self, due: Vec<Due>) {
+        self.ready.extend(due.into_iter().map(|due| match due {
+            Due::Event(event) => Frame::Event(event),
+            Due::Gap(gap) => Frame::Control(Control::Gap(gap)),
+        }));
+        let tally = self.reader.tally();
+        self.hub.stats.deliver(
+            tally.delivered - self.counted.delivered,
+            tally.expired - self.counted.expired,
+        );
+        self.counted = tally;
+    }
+
+    fn go_live(&mut self) {
+        self.live = true;
+        let replayed = self.reader.tally().delivered;
+        self.ready.push_back(Frame::Control(Control::Live { cursor: self.cursor(), replayed }));
+    }
+}
+
+fn found(item: Item, epoch: Epoch) -> Found {
+    match item {
+        Item::Event(event) => Found::Event(event),
+        Item::Missing(missing) => Found::Gap(gap(missing, epoch)),
+    }
+}
+
+/// What a client is told about a stretch that cannot be read.
+pub(crate) fn gap(missing: Missing, epoch: Epoch) -> Gap {
+    let (reason, scope) = match missing.reason {
+        MissingReason::Retention => (GapReason::Retention, GapScope::All),
+        MissingReason::Restart => (GapReason::Restart, GapScope::Recent),
+    };
+    let cursor = |offset| Cursor { epoch, offset };
+    Gap { reason, scope, from: Some(cursor(missing.from)), to: cursor(missing.to) }
+}
+
+pub(crate) fn no_log() -> Problem {
+    Problem::new(Code::Internal, "the log cannot be read")
+}
+
+pub(crate) fn read_problem(error: &radial_log::ReadError) -> Problem {
+    tracing::error!(%error, "a read of the log failed");
+    no_log()
+}
