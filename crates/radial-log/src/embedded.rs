@@ -107,7 +107,7 @@ impl EmbeddedLog {
             reserved,
             counters: Arc::clone(&counters),
         };
-        let flusher = Flusher {
+        let store_writer = Flusher {
             store: Arc::clone(&store),
             wal_folder,
             flushes,
@@ -116,7 +116,7 @@ impl EmbeddedLog {
         };
         let threads = vec![
             spawn("radial-commit", move || committer.run()).map_err(io_error)?,
-            spawn("radial-flush", move || flusher.run()).map_err(io_error)?,
+            spawn("radial-flush", move || store_writer.run()).map_err(io_error)?,
         ];
         let tenants = RwLock::new(tenants);
         Ok(Self { store, tenants, queue, counters, random, threads: Mutex::new(threads) })

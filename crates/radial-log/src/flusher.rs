@@ -3,6 +3,7 @@
 //! Until it has, they are safe in the write-ahead file. It works in large transactions, because
 //! each costs the store two fsyncs, and then lets the file's old segments go.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -125,19 +126,13 @@ impl Flusher {
     }
 
     fn flush(&self, flushes: &[Flush], last_seq: u64) -> Result<(), StoreError> {
-        let mut changes: Vec<(TenantNo, TenantChange)> = Vec::new();
+        let mut by_tenant: BTreeMap<TenantNo, TenantChange> = BTreeMap::new();
         for flush in flushes {
-            let change = match changes.iter_mut().find(|(no, _)| *no == flush.tenant.no) {
-                Some((_, change)) => change,
-                None => {
-                    changes.push((flush.tenant.no, TenantChange::default()));
-                    let (_, change) = changes.last_mut().expect("one was just added");
-                    change
-                }
-            };
+            let change = by_tenant.entry(flush.tenant.no).or_default();
             change.events.extend(flush.placed.iter().cloned());
             change.head = head_after(&flush.placed, flush.reserved).or(change.head);
         }
+        let changes: Vec<_> = by_tenant.into_iter().collect();
         self.store.apply(&changes, last_seq)?;
         for flush in flushes {
             flush.tenant.stored(&flush.placed);

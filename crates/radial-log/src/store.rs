@@ -49,6 +49,7 @@ const CACHE_BYTES: usize = 16 * 1024 * 1024;
 /// A failure of the store.
 pub(crate) type StoreError = Box<redb::Error>;
 
+#[expect(clippy::unnecessary_box_returns, reason = "it is the error of every result here")]
 fn fail<E: Into<redb::Error>>(error: E) -> StoreError {
     Box::new(error.into())
 }

@@ -225,16 +225,10 @@ impl Control {
                 text(&serde_json::json!({"now": now, "cursor": cursor}))
             }
             Self::Gap(gap) => text(gap),
-            Self::Dropped {
-                count,
-                types,
-                reason,
-            } => text(&serde_json::json!({"count": count, "types": types, "reason": reason})),
-            Self::Goodbye {
-                reason,
-                retry_ms,
-                fallback,
-            } => text(
+            Self::Dropped { count, types, reason } => {
+                text(&serde_json::json!({"count": count, "types": types, "reason": reason}))
+            }
+            Self::Goodbye { reason, retry_ms, fallback } => text(
                 &serde_json::json!({"reason": reason, "retryMs": retry_ms, "fallback": fallback}),
             ),
         }

@@ -27,11 +27,7 @@ impl Offset {
 
     /// Takes a number as an offset, if it is below 2^53.
     pub const fn new(value: u64) -> Option<Self> {
-        if value < OFFSET_LIMIT {
-            Some(Self(value))
-        } else {
-            None
-        }
+        if value < OFFSET_LIMIT { Some(Self(value)) } else { None }
     }
 
     /// The number.
@@ -43,11 +39,7 @@ impl Offset {
     #[must_use]
     pub const fn plus(self, count: u64) -> Self {
         let sum = self.0.saturating_add(count);
-        Self(if sum < OFFSET_LIMIT {
-            sum
-        } else {
-            OFFSET_LIMIT - 1
-        })
+        Self(if sum < OFFSET_LIMIT { sum } else { OFFSET_LIMIT - 1 })
     }
 
     /// The place after this one.
@@ -141,15 +133,8 @@ impl FromStr for Cursor {
         if !digits_only || (offset.len() > 1 && offset.starts_with('0')) {
             return Err(CursorError);
         }
-        let offset = offset
-            .parse()
-            .ok()
-            .and_then(Offset::new)
-            .ok_or(CursorError)?;
-        Ok(Self {
-            epoch: Epoch::new(u64::from_be_bytes(bits)),
-            offset,
-        })
+        let offset = offset.parse().ok().and_then(Offset::new).ok_or(CursorError)?;
+        Ok(Self { epoch: Epoch::new(u64::from_be_bytes(bits)), offset })
     }
 }
 
@@ -172,21 +157,13 @@ mod tests {
 
     #[test]
     fn a_cursor_survives_its_text_form() {
-        for (epoch, offset) in [
-            (0, 0),
-            (u64::MAX, OFFSET_LIMIT - 1),
-            (0x0123_4567_89ab_cdef, 42),
-        ] {
-            let cursor = Cursor {
-                epoch: Epoch::new(epoch),
-                offset: Offset::new(offset).unwrap(),
-            };
+        for (epoch, offset) in [(0, 0), (u64::MAX, OFFSET_LIMIT - 1), (0x0123_4567_89ab_cdef, 42)] {
+            let cursor = Cursor { epoch: Epoch::new(epoch), offset: Offset::new(offset).unwrap() };
             let text = cursor.to_string();
             assert_eq!(text.parse(), Ok(cursor));
             assert!(text.len() <= 64);
             assert!(
-                text.bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)),
+                text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)),
                 "{text}"
             );
             assert!(text.bytes().any(|b| !b.is_ascii_digit()));

@@ -80,10 +80,7 @@ impl<'a> Body<'a> {
                     0 => Err(Problem::new(Code::InvalidEnvelope, "the batch is empty")),
                     len if len > limits.batch_events => Err(Problem::new(
                         Code::BatchTooLarge,
-                        format!(
-                            "{len} events, at most {} go into one batch",
-                            limits.batch_events
-                        ),
+                        format!("{len} events, at most {} go into one batch", limits.batch_events),
                     )),
                     _ => Ok(Self::Batch(items)),
                 }
@@ -100,10 +97,7 @@ impl<'a> Body<'a> {
 pub fn parse_publish(body: &[u8], limits: &Limits) -> Result<PublishRequest, Problem> {
     match Body::split(body, limits)? {
         Body::One(item) => PublishRequest::parse(item, limits),
-        Body::Batch(_) => Err(Problem::new(
-            Code::InvalidEnvelope,
-            "one event is expected here",
-        )),
+        Body::Batch(_) => Err(Problem::new(Code::InvalidEnvelope, "one event is expected here")),
     }
 }
 
@@ -192,10 +186,7 @@ fn check_audience(audience: Option<&Audience>, limits: &Limits) -> Result<(), Pr
         )),
         len if len > limits.audience => Err(Problem::new(
             Code::AudienceTooLarge,
-            format!(
-                "the audience names {len}, at most {} are allowed",
-                limits.audience
-            ),
+            format!("the audience names {len}, at most {} are allowed", limits.audience),
         )),
         _ => Ok(()),
     }
@@ -215,10 +206,7 @@ fn check_numbers(wire: &Wire<'_>) -> Result<(), Problem> {
         }
     }
     if wire.ttl_ms == Some(0) {
-        return Err(Problem::new(
-            Code::InvalidEnvelope,
-            "ttlMs must be at least 1",
-        ));
+        return Err(Problem::new(Code::InvalidEnvelope, "ttlMs must be at least 1"));
     }
     Ok(())
 }
@@ -265,15 +253,10 @@ mod tests {
 
     #[test]
     fn only_type_and_data_are_required() {
-        let request = parse_publish(
-            br#"{"eventType":"test:event","eventData":null}"#,
-            &Limits::default(),
-        )
-        .unwrap();
-        assert_eq!(
-            (request.channel.as_str(), request.data.as_str()),
-            ("main", "null")
-        );
+        let request =
+            parse_publish(br#"{"eventType":"test:event","eventData":null}"#, &Limits::default())
+                .unwrap();
+        assert_eq!((request.channel.as_str(), request.data.as_str()), ("main", "null"));
     }
 
     #[test]
@@ -286,77 +269,46 @@ mod tests {
         check("[]", Code::InvalidEnvelope);
         check(r#"{"eventType":"a.b"}"#, Code::InvalidEnvelope);
         check(r#"{"eventType":"ab","eventData":1}"#, Code::InvalidEnvelope);
-        check(
-            r#"{"eventType":"a.b\r\nx","eventData":1}"#,
-            Code::InvalidEnvelope,
-        );
+        check(r#"{"eventType":"a.b\r\nx","eventData":1}"#, Code::InvalidEnvelope);
         check(&event(r#","surprise":1"#), Code::InvalidEnvelope);
         check(&event(r#","eventType":"a.c""#), Code::DuplicateKey);
         check(&event(r#","eventId":"a\u0000b""#), Code::InvalidEnvelope);
         check(&event(r#","channel":"$hub""#), Code::InvalidEnvelope);
         check(&event(r#","timestamp":-1"#), Code::InvalidEnvelope);
         check(&event(r#","timestamp":1e999"#), Code::MalformedJson);
-        check(
-            &event(r#","expectedVersion":9007199254740992"#),
-            Code::InvalidEnvelope,
-        );
+        check(&event(r#","expectedVersion":9007199254740992"#), Code::InvalidEnvelope);
         check(&event(r#","ttlMs":0"#), Code::InvalidEnvelope);
         check(&event(r#","audience":{}"#), Code::EmptyAudience);
-        check(
-            &event(r#","audience":{"groups":["x"]}"#),
-            Code::InvalidEnvelope,
-        );
+        check(&event(r#","audience":{"groups":["x"]}"#), Code::InvalidEnvelope);
         check(&event(r#","priority":"urgent""#), Code::InvalidEnvelope);
+        check(r#"{"eventType":"a.b","eventData":{"a":1,"a":2}}"#, Code::DuplicateKey);
         check(
-            r#"{"eventType":"a.b","eventData":{"a":1,"a":2}}"#,
-            Code::DuplicateKey,
-        );
-        check(
-            &format!(
-                r#"{{"eventType":"a.b","eventData":{}{}}}"#,
-                "[".repeat(65),
-                "]".repeat(65)
-            ),
+            &format!(r#"{{"eventType":"a.b","eventData":{}{}}}"#, "[".repeat(65), "]".repeat(65)),
             Code::NestingTooDeep,
         );
         check(
-            &format!(
-                r#"{{"eventType":"a.b","eventData":"{}"}}"#,
-                "x".repeat(256 * 1024)
-            ),
+            &format!(r#"{{"eventType":"a.b","eventData":"{}"}}"#, "x".repeat(256 * 1024)),
             Code::EventTooLarge,
         );
         let users = vec!["\"u\""; 1_001].join(",");
-        check(
-            &event(&format!(r#","audience":{{"users":[{users}]}}"#)),
-            Code::AudienceTooLarge,
-        );
+        check(&event(&format!(r#","audience":{{"users":[{users}]}}"#)), Code::AudienceTooLarge);
     }
 
     #[test]
     fn invalid_utf8_is_malformed() {
         let body = b"{\"eventType\":\"a.b\",\"eventData\":\"\xff\"}";
-        assert_eq!(
-            parse_publish(body, &Limits::default()).unwrap_err().code,
-            Code::MalformedJson
-        );
+        assert_eq!(parse_publish(body, &Limits::default()).unwrap_err().code, Code::MalformedJson);
     }
 
     #[test]
     fn a_batch_is_split_and_limited() {
-        let limits = Limits {
-            batch_events: 2,
-            ..Limits::default()
-        };
+        let limits = Limits { batch_events: 2, ..Limits::default() };
         assert!(
             matches!(Body::split(b" [1, {}] ", &limits), Ok(Body::Batch(items)) if items.len() == 2)
         );
         let refused = Body::split(b"[1,2,3]", &limits).unwrap_err();
         assert_eq!(refused.code, Code::BatchTooLarge);
-        assert_eq!(
-            Body::split(b"[]", &limits).unwrap_err().code,
-            Code::InvalidEnvelope
-        );
+        assert_eq!(Body::split(b"[]", &limits).unwrap_err().code, Code::InvalidEnvelope);
     }
 
     proptest! {

@@ -175,10 +175,9 @@ impl Draft {
             Priority::High => suffix.push_str(",\"priority\":\"high\""),
             Priority::Critical => suffix.push_str(",\"priority\":\"critical\""),
         }
-        for (name, id) in [
-            ("correlationId", head.correlation_id.as_ref()),
-            ("causationId", content.causation_id),
-        ] {
+        for (name, id) in
+            [("correlationId", head.correlation_id.as_ref()), ("causationId", content.causation_id)]
+        {
             if let Some(id) = id {
                 suffix.push(',');
                 member(&mut suffix, name, id.as_str());
@@ -187,29 +186,18 @@ impl Draft {
         if head.ack {
             suffix.push_str(",\"ack\":true");
         }
-        Self {
-            head,
-            middle,
-            suffix,
-        }
+        Self { head, middle, suffix }
     }
 
     /// Gives the event its place and its time, and writes its bytes.
     ///
     /// A `live` event has no place: `None`.
     pub fn place(self, place: Option<Cursor>, received_at: TimeMs) -> Event {
-        let mut json = String::with_capacity(self.middle.len() + self.suffix.len() + 96);
-        json.push('{');
-        if let Some(cursor) = place {
-            member(&mut json, "cursor", &cursor.to_string());
-            raw(&mut json, "offset", &cursor.offset.to_string());
-            json.push(',');
-        }
-        json.push_str(&self.middle);
-        raw(&mut json, "receivedAt", &received_at.0.to_string());
-        json.push_str(&self.suffix);
-        json.push('}');
-        Event::from_json(self.head, place, received_at, &json)
+        let mut members = String::with_capacity(self.middle.len() + self.suffix.len() + 32);
+        members.push_str(&self.middle);
+        raw(&mut members, "receivedAt", &received_at.0.to_string());
+        members.push_str(&self.suffix);
+        Event::from_members(self.head, place, received_at, &members)
     }
 }
 
@@ -224,19 +212,31 @@ pub struct Event {
     pub received_at: TimeMs,
     frame: Bytes,
     json_start: usize,
+    members_start: usize,
 }
 
 impl Event {
-    /// Puts an event together again from its stored parts; `json` is the delivered JSON.
-    pub fn from_json(head: Head, place: Option<Cursor>, received_at: TimeMs, json: &str) -> Self {
-        let (frame, json_start) = crate::sse::data_frame(place, json);
-        Self {
-            head,
-            place,
-            received_at,
-            frame,
-            json_start,
+    /// Puts an event together from its parts; `members` is what [`Event::members`] returned.
+    pub fn from_members(
+        head: Head,
+        place: Option<Cursor>,
+        received_at: TimeMs,
+        members: &str,
+    ) -> Self {
+        let mut frame = String::with_capacity(members.len() + 96);
+        crate::sse::begin_data(&mut frame, place);
+        let json_start = frame.len();
+        frame.push('{');
+        if let Some(cursor) = place {
+            member(&mut frame, "cursor", &cursor.to_string());
+            raw(&mut frame, "offset", &cursor.offset.to_string());
+            frame.push(',');
         }
+        let members_start = frame.len();
+        frame.push_str(members);
+        frame.push('}');
+        frame.push_str(crate::sse::FRAME_END);
+        Self { head, place, received_at, frame: Bytes::from(frame), json_start, members_start }
     }
 
     /// The offset; `None` for a `live` event.
@@ -250,6 +250,14 @@ impl Event {
         self.frame.slice(self.json_start..end)
     }
 
+    /// The delivered JSON's members after its place, as the log stores them: they stay the same
+    /// when the log's epoch is renewed.
+    pub fn members(&self) -> &str {
+        let end = self.frame.len().saturating_sub(crate::sse::FRAME_END.len() + 1);
+        let members = self.frame.get(self.members_start..end).unwrap_or_default();
+        std::str::from_utf8(members).expect("the frame was made from text")
+    }
+
     /// The whole SSE frame without an `event:` line.
     pub fn sse_frame(&self) -> Bytes {
         self.frame.clone()
@@ -257,9 +265,7 @@ impl Event {
 
     /// When the event's time to live ends.
     pub fn expires_at(&self) -> Option<TimeMs> {
-        self.head
-            .ttl_ms
-            .map(|ttl_ms| self.received_at.plus_ms(ttl_ms))
+        self.head.ttl_ms.map(|ttl_ms| self.received_at.plus_ms(ttl_ms))
     }
 
     /// Whether its time to live has ended.
@@ -317,13 +323,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn content(tenant: &TenantId) -> Content<'_> {
-        Content {
-            tenant,
-            data: r#"{"n":1.0}"#,
-            version: "1",
-            timestamp: None,
-            causation_id: None,
-        }
+        Content { tenant, data: r#"{"n":1.0}"#, version: "1", timestamp: None, causation_id: None }
     }
 
     #[test]
@@ -341,10 +341,7 @@ pub(crate) mod tests {
             causation_id: Some(&causation),
             ..content(&tenant)
         };
-        let cursor = Cursor {
-            epoch: Epoch::new(0),
-            offset: Offset::new(12).unwrap(),
-        };
+        let cursor = Cursor { epoch: Epoch::new(0), offset: Offset::new(12).unwrap() };
         let event = Draft::new(head, &content).place(Some(cursor), TimeMs(9));
         assert_eq!(
             std::str::from_utf8(&event.json()).unwrap(),

@@ -77,12 +77,7 @@ impl Filter {
             channels: narrow(&wanted.channels, &grants.channels),
             types: narrow(&wanted.types, &grants.subscribe),
         };
-        Ok(Self {
-            selection,
-            grants,
-            subscribe_roles,
-            view,
-        })
+        Ok(Self { selection, grants, subscribe_roles, view })
     }
 
     /// What is left of the selection.
@@ -130,14 +125,8 @@ impl Filter {
             return true;
         };
         let grants = &self.grants;
-        grants
-            .user
-            .as_ref()
-            .is_some_and(|user| audience.users.contains(user))
-            || grants
-                .session
-                .as_ref()
-                .is_some_and(|session| audience.sessions.contains(session))
+        grants.user.as_ref().is_some_and(|user| audience.users.contains(user))
+            || grants.session.as_ref().is_some_and(|session| audience.sessions.contains(session))
             || grants.has_any_role(&audience.roles)
     }
 }
@@ -164,10 +153,7 @@ mod tests {
     use crate::names::{ChannelName, SessionId, TenantId, UserId};
 
     fn patterns(texts: &[&str]) -> Vec<Pattern> {
-        texts
-            .iter()
-            .map(|text| Pattern::new(text).unwrap())
-            .collect()
+        texts.iter().map(|text| Pattern::new(text).unwrap()).collect()
     }
 
     fn user(id: &str, roles: &[&str]) -> Grants {
@@ -188,10 +174,7 @@ mod tests {
             EventTypeName::new("audit.written").unwrap(),
             vec![Name::new("auditor").unwrap()],
         )]);
-        let wanted = Selection {
-            channels: patterns(&["*"]),
-            types: patterns(&["*"]),
-        };
+        let wanted = Selection { channels: patterns(&["*"]), types: patterns(&["*"]) };
         let filter =
             Filter::new(&wanted, Arc::new(grants), Arc::new(roles), View::Subscriber).unwrap();
         let admitted = filter.admits(&event, TimeMs(0)) == Verdict::Admitted;
@@ -209,21 +192,9 @@ mod tests {
         };
         check(user("u1", &[]), |_| {}, true);
         check(user("u1", &[]), |head| head.broadcast = false, false);
-        check(
-            user("u1", &[]),
-            |head| head.audience = audience(&["u1"], &[]),
-            true,
-        );
-        check(
-            user("u2", &[]),
-            |head| head.audience = audience(&["u1"], &[]),
-            false,
-        );
-        check(
-            user("u2", &["editor"]),
-            |head| head.audience = audience(&["u1"], &["editor"]),
-            true,
-        );
+        check(user("u1", &[]), |head| head.audience = audience(&["u1"], &[]), true);
+        check(user("u2", &[]), |head| head.audience = audience(&["u1"], &[]), false);
+        check(user("u2", &["editor"]), |head| head.audience = audience(&["u1"], &["editor"]), true);
         check(
             user("u1", &[]),
             |head| head.event_type = EventTypeName::new("audit.written").unwrap(),
@@ -260,25 +231,11 @@ mod tests {
         let mut grants = user("u1", &[]);
         grants.channels = patterns(&["board:*", "main"]);
         let filter = |channels: &[&str]| {
-            let wanted = Selection {
-                channels: patterns(channels),
-                types: patterns(&["card.*"]),
-            };
-            Filter::new(
-                &wanted,
-                Arc::new(grants.clone()),
-                Arc::default(),
-                View::Subscriber,
-            )
+            let wanted = Selection { channels: patterns(channels), types: patterns(&["card.*"]) };
+            Filter::new(&wanted, Arc::new(grants.clone()), Arc::default(), View::Subscriber)
         };
-        assert_eq!(
-            filter(&["*"]).unwrap().selection().channels,
-            patterns(&["board:*", "main"])
-        );
-        assert_eq!(
-            filter(&["board:4*"]).unwrap().selection().channels,
-            patterns(&["board:4*"])
-        );
+        assert_eq!(filter(&["*"]).unwrap().selection().channels, patterns(&["board:*", "main"]));
+        assert_eq!(filter(&["board:4*"]).unwrap().selection().channels, patterns(&["board:4*"]));
         assert!(filter(&["chat:*"]).unwrap().selection().channels.is_empty());
         assert_eq!(filter(&["chat:1"]).unwrap_err().code, Code::Forbidden);
     }
@@ -287,11 +244,7 @@ mod tests {
     fn the_channel_decides_first() {
         let mut grants = user("u1", &[]);
         grants.channels = patterns(&["board:*"]);
-        check(
-            grants.clone(),
-            |head| head.channel = ChannelName::new("board:1").unwrap(),
-            true,
-        );
+        check(grants.clone(), |head| head.channel = ChannelName::new("board:1").unwrap(), true);
         check(grants, |_| {}, false);
     }
 }

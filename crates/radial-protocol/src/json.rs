@@ -27,11 +27,7 @@ pub enum JsonIssue {
 /// `text` must be well-formed JSON (a `RawValue` of `serde_json` is); for anything else the
 /// result is unspecified, but there is no panic. Takes time in O(n log n) of its length.
 pub fn compact(text: &str, nesting_max: usize) -> Result<String, JsonIssue> {
-    let mut scanner = Scanner {
-        text,
-        at: 0,
-        out: String::with_capacity(text.len()),
-    };
+    let mut scanner = Scanner { text, at: 0, out: String::with_capacity(text.len()) };
     let mut levels: Vec<Level> = Vec::new();
     let mut keys: Vec<Cow<'_, str>> = Vec::new();
     while let Some(byte) = scanner.peek() {
@@ -39,10 +35,8 @@ pub fn compact(text: &str, nesting_max: usize) -> Result<String, JsonIssue> {
             b' ' | b'\t' | b'\n' | b'\r' => scanner.at += 1,
             b'"' => {
                 let string = scanner.string();
-                if let Some(Level::Object {
-                    expects_key: expects_key @ true,
-                    ..
-                }) = levels.last_mut()
+                if let Some(Level::Object { expects_key: expects_key @ true, .. }) =
+                    levels.last_mut()
                 {
                     keys.push(unescaped(string));
                     *expects_key = false;
@@ -53,10 +47,7 @@ pub fn compact(text: &str, nesting_max: usize) -> Result<String, JsonIssue> {
                     return Err(JsonIssue::TooDeep { max: nesting_max });
                 }
                 levels.push(match byte {
-                    b'{' => Level::Object {
-                        first_key: keys.len(),
-                        expects_key: true,
-                    },
+                    b'{' => Level::Object { first_key: keys.len(), expects_key: true },
                     _ => Level::Array,
                 });
                 scanner.copy(1);
@@ -124,9 +115,7 @@ impl<'a> Scanner<'a> {
     /// Copies a number, a literal or a colon, up to whatever may follow one.
     fn scalar(&mut self) {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let len = rest
-            .iter()
-            .position(|byte| b" \t\n\r\"{}[],".contains(byte));
+        let len = rest.iter().position(|byte| b" \t\n\r\"{}[],".contains(byte));
         self.copy(len.unwrap_or(rest.len()).max(1));
     }
 }
@@ -168,10 +157,7 @@ mod tests {
             r#"{"a b":[1.0,-2e5,true,null],"c":{}}"#,
         );
         check("\"a \\\" b\\\\\"", "\"a \\\" b\\\\\"");
-        check(
-            r#"{"z":1,"a":1.10,"u":"\u00e9"}"#,
-            r#"{"z":1,"a":1.10,"u":"\u00e9"}"#,
-        );
+        check(r#"{"z":1,"a":1.10,"u":"\u00e9"}"#, r#"{"z":1,"a":1.10,"u":"\u00e9"}"#);
         check("[\n1\t,\r\n2]", "[1,2]");
     }
 
@@ -188,20 +174,14 @@ mod tests {
                 "{text}"
             );
         }
-        check(
-            r#"{"a":{"a":{"a":"a"}},"b":["a","a"]}"#,
-            r#"{"a":{"a":{"a":"a"}},"b":["a","a"]}"#,
-        );
+        check(r#"{"a":{"a":{"a":"a"}},"b":["a","a"]}"#, r#"{"a":{"a":{"a":"a"}},"b":["a","a"]}"#);
     }
 
     #[test]
     fn nesting_is_limited() {
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         assert!(compact(&nested(64), 64).is_ok());
-        assert_eq!(
-            compact(&nested(65), 64),
-            Err(JsonIssue::TooDeep { max: 64 })
-        );
+        assert_eq!(compact(&nested(65), 64), Err(JsonIssue::TooDeep { max: 64 }));
     }
 
     proptest! {

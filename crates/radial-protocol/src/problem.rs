@@ -123,11 +123,7 @@ pub struct Problem {
 impl Problem {
     /// A refusal with this code and explanation.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-            errors: Vec::new(),
-        }
+        Self { code, detail: detail.into(), errors: Vec::new() }
     }
 
     /// The document of RFC 9457, as JSON.
@@ -170,20 +166,13 @@ mod tests {
         texts.sort_unstable();
         texts.dedup();
         assert_eq!(texts.len(), Code::ALL.len());
-        assert!(
-            Code::ALL
-                .iter()
-                .all(|code| (400..600).contains(&code.status()))
-        );
+        assert!(Code::ALL.iter().all(|code| (400..600).contains(&code.status())));
     }
 
     #[test]
     fn the_document_has_the_members_of_rfc_9457_and_ours() {
         let mut problem = Problem::new(Code::SchemaViolation, "1 place fails");
-        problem.errors.push(Violation {
-            pointer: "/cardId".into(),
-            message: "is missing".into(),
-        });
+        problem.errors.push(Violation { pointer: "/cardId".into(), message: "is missing".into() });
         let json = serde_json::to_value(problem.document(Some("r-1"))).unwrap();
         assert_eq!(
             json,

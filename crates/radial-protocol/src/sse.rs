@@ -13,19 +13,14 @@ use crate::event::Event;
 /// What ends every frame.
 pub const FRAME_END: &str = "\n\n";
 
-/// Writes the frame of a delivered event and says where the JSON begins inside it.
-pub(crate) fn data_frame(place: Option<Cursor>, json: &str) -> (Bytes, usize) {
-    let mut frame = String::with_capacity(json.len() + 48);
+/// Begins the frame of a delivered event; the JSON and [`FRAME_END`] follow.
+pub(crate) fn begin_data(frame: &mut String, place: Option<Cursor>) {
     if let Some(cursor) = place {
         frame.push_str("id: ");
         frame.push_str(&cursor.to_string());
         frame.push('\n');
     }
     frame.push_str("data: ");
-    let json_start = frame.len();
-    frame.push_str(json);
-    frame.push_str(FRAME_END);
-    (Bytes::from(frame), json_start)
 }
 
 /// The line that goes before a frame of a stream opened with `named`.
@@ -41,12 +36,7 @@ pub fn control_frame(control: &Control) -> Bytes {
         // Writing to a String cannot fail.
         let _ = writeln!(frame, "id: {cursor}");
     }
-    let _ = write!(
-        frame,
-        "event: {}\ndata: {}{FRAME_END}",
-        control.name(),
-        control.json()
-    );
+    let _ = write!(frame, "event: {}\ndata: {}{FRAME_END}", control.name(), control.json());
     Bytes::from(frame)
 }
 
