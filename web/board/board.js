@@ -22,7 +22,7 @@ let board = emptyBoard();
 let ready = false;
 /** @type {any[]} delivered since the last frame */
 let inbox = [];
-/** @type {({event: any, at: number} | {note: any, at: number})[]} */
+/** @type {import('./feed.js').Entry[]} for the feed, since the last frame */
 let news = [];
 /** @type {Set<string>} cards that others changed since the last frame */
 let touched = new Set();
@@ -36,7 +36,7 @@ const stream = createStream({
   },
   onEvent(event) {
     inbox.push(event);
-    news.push({ event, at: event.receivedAt });
+    news.push({ event, at: event.receivedAt, fresh: ready });
     const roundTripMs = outbox.confirm(event.eventId);
     if (roundTripMs !== undefined) showRoundTrip(roundTripMs);
     else if (ready) touched.add(event.eventData?.cardId);
@@ -44,7 +44,7 @@ const stream = createStream({
   },
   onControl(name, data, resumed) {
     const note = describeControl(name, data, resumed);
-    if (note) news.push({ note, at: Date.now() });
+    if (note) news.push({ note, at: Date.now(), fresh: false });
     if (name === 'live') ready = true;
     schedule();
   },
@@ -69,10 +69,10 @@ function draw() {
   scheduled = false;
   const before = board;
   board = foldEvents(board, inbox);
-  const change = ready ? inbox.at(-1) : undefined;
-  if (change) announce(change, before);
   inbox = [];
-  feed.add(news, ready);
+  const latest = news.findLast((entry) => entry.event && entry.fresh);
+  if (latest) announce(latest.event, before);
+  if (news.length > 0) feed.add(news);
   news = [];
   const drafts = outbox.pending();
   const pending = new Set(drafts.map((draft) => draft.eventData.cardId));

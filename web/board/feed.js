@@ -6,10 +6,9 @@ const ROW_LIMIT = 200;
 const KINDS = Object.freeze(['created', 'updated', 'moved', 'deleted']);
 
 /**
- * @typedef {{event: any, at: number} | {note: {text: string, tone: string}, at: number}} Entry
+ * @typedef {{event?: any, note?: {text: string, tone: string}, at: number, fresh: boolean}} Entry
  * @param {HTMLElement} root
- * @returns {{add: (entries: Entry[], fresh: boolean) => void, clear: () => void}} `add` takes the oldest first;
- *   `fresh` entries light up
+ * @returns {{add: (entries: Entry[]) => void, clear: () => void}} `add` takes the oldest first; `fresh` ones light up
  */
 export function createFeed(root) {
   const document = root.ownerDocument;
@@ -28,7 +27,7 @@ export function createFeed(root) {
   pauseButton.addEventListener('click', () => {
     paused = !paused;
     if (!paused) {
-      insert(held, true);
+      insert(held);
       held = [];
     }
     showPause();
@@ -38,29 +37,29 @@ export function createFeed(root) {
     showCount();
   });
 
-  function add(entries, fresh) {
-    if (!paused) return insert(entries, fresh);
+  function add(entries) {
+    if (!paused) return insert(entries);
     held = held.concat(entries).slice(-ROW_LIMIT);
     return showPause();
   }
 
-  function insert(entries, fresh) {
+  function insert(entries) {
     const newest = entries.slice(-ROW_LIMIT).reverse();
     // A reader who has scrolled down keeps their place while rows come in above it.
     const heightBefore = rows.scrollHeight;
-    rows.prepend(...newest.map((entry) => createRow(entry, fresh)));
+    rows.prepend(...newest.map(createRow));
     while (rows.children.length > ROW_LIMIT) rows.lastElementChild.remove();
     if (rows.scrollTop > 0) rows.scrollTop += rows.scrollHeight - heightBefore;
     showCount();
   }
 
-  function createRow(entry, fresh) {
+  function createRow(entry) {
     const row = templates[entry.event ? 'event' : 'note'].content.firstElementChild.cloneNode(true);
     const time = row.querySelector('.row-time');
     const at = new Date(entry.at);
     time.textContent = formatTime(at);
     time.dateTime = Number.isNaN(at.getTime()) ? '' : at.toISOString();
-    row.classList.toggle('fresh', fresh);
+    row.classList.toggle('fresh', entry.fresh);
     if (entry.event) fillEvent(row, entry.event);
     else fillNote(row, entry.note);
     filter(row);
