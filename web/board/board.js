@@ -1,8 +1,17 @@
 /**
- * The demo page: events come in from the stream, are folded into a board, and are drawn once a frame.
- * What the user does is drawn at once as a prediction and stands when its event comes back.
+ * The demo page: events come in from the stream, are folded into a board, and are drawn once a
+ * frame. What the user does is drawn at once as a prediction and stands when its event comes back.
  */
-import { COLORS, ZONES, cardOf, columnsOf, emptyBoard, foldEvents, placeAt, withPending } from './cards.js';
+import {
+  COLORS,
+  ZONES,
+  cardOf,
+  columnsOf,
+  emptyBoard,
+  foldEvents,
+  placeAt,
+  withPending,
+} from './cards.js';
 import { enableDrag } from './drag.js';
 import { createFeed } from './feed.js';
 import { CHANNEL, createStream, publish } from './hub.js';
@@ -164,12 +173,17 @@ element('sample').addEventListener('click', () => {
 
 element('open-window').addEventListener('click', () => {
   const width = Math.max(420, Math.floor(screen.availWidth / 2));
-  window.open(location.href, '_blank',
-    `popup,width=${width},height=${screen.availHeight},left=${screen.availWidth - width},top=0`);
+  window.open(
+    location.href,
+    '_blank',
+    `popup,width=${width},height=${screen.availHeight},left=${screen.availWidth - width},top=0`,
+  );
 });
 
 addEventListener('pagehide', () => stream.close());
-addEventListener('pageshow', (show) => { if (show.persisted) stream.open(); });
+addEventListener('pageshow', (show) => {
+  if (show.persisted) stream.open();
+});
 
 showCommands(element('commands'), location.origin);
 schedule();

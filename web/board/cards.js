@@ -2,14 +2,26 @@
  * The board as a pure fold of events. No DOM, no clock, no network.
  *
  * Every field of a card is a register that remembers the offset that wrote it, and a deletion is a
- * tombstone with an offset. The fold therefore gives the same board for any order of arrival and any
- * number of repeats, which is what a reader that resumes, retries and predicts needs.
+ * tombstone with an offset. The fold therefore gives the same board for any order of arrival and
+ * any number of repeats, which is what a reader that resumes, retries and predicts needs.
  *
- * @typedef {{eventType: string, eventData: any, offset: number, entity?: {version?: number}}} CardEvent
+ * @typedef {object} CardEvent a delivered event, or a prediction in its shape
+ * @property {string} eventType
+ * @property {any} eventData
+ * @property {number} offset
+ * @property {{version?: number}} [entity]
+ *
  * @typedef {{value: any, offset: number}} Register
  * @typedef {{createdAt: number, deletedAt: number, fields: Record<string, Register>}} CardRecord
- * @typedef {{records: Map<string, CardRecord>, head: number}} Board `head`: the highest offset folded
- * @typedef {{id: string, title: string, color: string, zone: string, y: number, version?: number}} Card
+ * @typedef {{records: Map<string, CardRecord>, head: number}} Board `head`: highest offset folded
+ *
+ * @typedef {object} Card as it is drawn
+ * @property {string} id
+ * @property {string} title
+ * @property {string} color
+ * @property {string} zone
+ * @property {number} y
+ * @property {number} [version]
  */
 
 /** The columns, left to right. */
@@ -55,9 +67,14 @@ export function foldEvents(board, events) {
  * @returns {Board}
  */
 export function withPending(board, pending) {
-  return foldEvents(board, pending.map((event, index) => ({
-    eventType: event.eventType, eventData: event.eventData, offset: board.head + 1 + index,
-  })));
+  return foldEvents(
+    board,
+    pending.map((event, index) => ({
+      eventType: event.eventType,
+      eventData: event.eventData,
+      offset: board.head + 1 + index,
+    })),
+  );
 }
 
 /**
@@ -93,7 +110,9 @@ export function columnsOf(board) {
  * @returns {Card | undefined}
  */
 export function cardOf(board, cardId) {
-  return Object.values(columnsOf(board)).flat().find((card) => card.id === cardId);
+  return Object.values(columnsOf(board))
+    .flat()
+    .find((card) => card.id === cardId);
 }
 
 /**
@@ -112,18 +131,25 @@ export function placeAt(others, index) {
 }
 
 function isCardEvent(event) {
-  return CARD_EVENTS.has(event?.eventType) && Number.isSafeInteger(event.offset)
-    && isObject(event.eventData) && typeof event.eventData.cardId === 'string';
+  return (
+    CARD_EVENTS.has(event?.eventType) &&
+    Number.isSafeInteger(event.offset) &&
+    isObject(event.eventData) &&
+    typeof event.eventData.cardId === 'string'
+  );
 }
 
 function foldRecord(record, event) {
   const { eventType, offset } = event;
-  const createdAt = eventType === 'card.created' ? Math.max(record.createdAt, offset) : record.createdAt;
-  const deletedAt = eventType === 'card.deleted' ? Math.max(record.deletedAt, offset) : record.deletedAt;
+  const createdAt =
+    eventType === 'card.created' ? Math.max(record.createdAt, offset) : record.createdAt;
+  const deletedAt =
+    eventType === 'card.deleted' ? Math.max(record.deletedAt, offset) : record.deletedAt;
   // A creation replaces, a deletion ends: nothing written before either is left.
   const floor = Math.max(createdAt, deletedAt);
   const fields = Object.fromEntries(
-    Object.entries(record.fields).filter(([, register]) => register.offset >= floor));
+    Object.entries(record.fields).filter(([, register]) => register.offset >= floor),
+  );
   if (offset >= floor && eventType !== 'card.deleted') {
     for (const [name, value] of writes(event)) {
       if (!(fields[name]?.offset >= offset)) fields[name] = { value, offset };

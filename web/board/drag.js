@@ -9,12 +9,13 @@ const EDGE_SPEED_PX = 9;
 
 /**
  * @param {HTMLElement} board
- * @param {(cardId: string, zone: string, index: number, from: DOMRect) => void} onDrop `index` is the place
- *   among the other cards of the column; `from` is where the card was let go
+ * @param {(cardId: string, zone: string, index: number, from: DOMRect) => void} onDrop
+ *   `index` is the place among the other cards of the column; `from` is where the card was let go
  */
 export function enableDrag(board, onDrop) {
   /** @type {undefined | {card: HTMLElement, ghost?: HTMLElement, pointerId: number, startX: number,
-   *   startY: number, x: number, y: number, rect: DOMRect, target?: {column: HTMLElement, index: number}}} */
+   *   startY: number, x: number, y: number, rect: DOMRect,
+   *   target?: {column: HTMLElement, index: number}}} */
   let drag;
   const line = board.ownerDocument.createElement('div');
   line.className = 'drop-line';
@@ -24,8 +25,13 @@ export function enableDrag(board, onDrop) {
     if (!card || drag || event.button !== 0 || event.target.closest('button')) return;
     if (event.pointerType === 'touch' && !event.target.closest('.grip')) return;
     drag = {
-      card, pointerId: event.pointerId, startX: event.clientX, startY: event.clientY,
-      x: event.clientX, y: event.clientY, rect: card.getBoundingClientRect(),
+      card,
+      pointerId: event.pointerId,
+      startX: event.clientX,
+      startY: event.clientY,
+      x: event.clientX,
+      y: event.clientY,
+      rect: card.getBoundingClientRect(),
     };
     addEventListener('pointermove', move);
     addEventListener('pointerup', drop);
@@ -60,7 +66,8 @@ export function enableDrag(board, onDrop) {
   }
 
   function follow() {
-    drag.ghost.style.transform = `translate(${drag.x - drag.startX}px, ${drag.y - drag.startY}px) rotate(1.2deg)`;
+    const shift = `${drag.x - drag.startX}px, ${drag.y - drag.startY}px`;
+    drag.ghost.style.transform = `translate(${shift}) rotate(1.2deg)`;
     const column = board.ownerDocument.elementFromPoint(drag.x, drag.y)?.closest('.column');
     for (const other of board.querySelectorAll('.column.over')) {
       if (other !== column) other.classList.remove('over');
@@ -81,16 +88,20 @@ export function enableDrag(board, onDrop) {
   function showLine(column, others, index) {
     const top = column.getBoundingClientRect().top;
     const list = column.querySelector('.cards').getBoundingClientRect();
-    const at = others.length === 0 ? list.top + 2
-      : index < others.length ? others[index].getBoundingClientRect().top - 5
-        : others.at(-1).getBoundingClientRect().bottom + 3;
+    const at =
+      others.length === 0
+        ? list.top + 2
+        : index < others.length
+          ? others[index].getBoundingClientRect().top - 5
+          : others.at(-1).getBoundingClientRect().bottom + 3;
     line.style.top = `${at - top}px`;
     column.append(line);
   }
 
   function scrollAtEdge() {
     if (!drag?.ghost) return;
-    const speed = drag.y < EDGE_PX ? -EDGE_SPEED_PX : drag.y > innerHeight - EDGE_PX ? EDGE_SPEED_PX : 0;
+    const speed =
+      drag.y < EDGE_PX ? -EDGE_SPEED_PX : drag.y > innerHeight - EDGE_PX ? EDGE_SPEED_PX : 0;
     if (speed !== 0) {
       scrollBy(0, speed);
       follow();

@@ -8,7 +8,8 @@ const KINDS = Object.freeze(['created', 'updated', 'moved', 'deleted']);
 /**
  * @typedef {{event?: any, note?: {text: string, tone: string}, at: number, fresh: boolean}} Entry
  * @param {HTMLElement} root
- * @returns {{add: (entries: Entry[]) => void, clear: () => void}} `add` takes the oldest first; `fresh` ones light up
+ * @returns {{add: (entries: Entry[]) => void, clear: () => void}}
+ *   `add` takes the oldest first; `fresh` ones light up
  */
 export function createFeed(root) {
   const document = root.ownerDocument;
@@ -18,7 +19,8 @@ export function createFeed(root) {
   const pauseButton = root.querySelector('#feed-pause');
   const patternInput = root.querySelector('#feed-pattern');
   const templates = {
-    event: document.querySelector('#event-template'), note: document.querySelector('#note-template'),
+    event: document.querySelector('#event-template'),
+    note: document.querySelector('#note-template'),
   };
   /** @type {Entry[]} what came while paused, oldest first */
   let held = [];
@@ -86,8 +88,9 @@ export function createFeed(root) {
 
   /** Notes about the stream itself are never filtered away. */
   function filter(row) {
-    row.hidden = row.dataset.type !== undefined
-      && !matchesPattern(patternInput.value.trim(), row.dataset.type);
+    row.hidden =
+      row.dataset.type !== undefined &&
+      !matchesPattern(patternInput.value.trim(), row.dataset.type);
   }
 
   function showCount() {
@@ -96,15 +99,17 @@ export function createFeed(root) {
     const events = visible.filter((row) => row.dataset.type !== undefined).length;
     count.textContent = events;
     empty.hidden = events > 0;
-    empty.textContent = pattern === '' ? 'Events show up here the moment they happen.'
-      : `No event matches “${pattern}”.${pattern.endsWith('*') ? '' : ' End it with * to match every type that begins so.'}`;
+    empty.textContent = wordsForNothing(pattern);
   }
 
   function showPause() {
     pauseButton.setAttribute('aria-pressed', String(paused));
     pauseButton.querySelector('use').setAttribute('href', paused ? '#icon-play' : '#icon-pause');
-    pauseButton.querySelector('.button-text').textContent = !paused ? 'Pause'
-      : held.length === 0 ? 'Resume' : `Resume (${held.length})`;
+    pauseButton.querySelector('.button-text').textContent = !paused
+      ? 'Pause'
+      : held.length === 0
+        ? 'Resume'
+        : `Resume (${held.length})`;
   }
 
   function clear() {
@@ -115,6 +120,12 @@ export function createFeed(root) {
   }
 
   return { add, clear };
+}
+
+function wordsForNothing(pattern) {
+  if (pattern === '') return 'Events show up here the moment they happen.';
+  const hint = pattern.endsWith('*') ? '' : ' End it with * to match every type that begins so.';
+  return `No event matches “${pattern}”.${hint}`;
 }
 
 function formatTime(at) {

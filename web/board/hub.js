@@ -6,8 +6,8 @@
  * @typedef {object} StreamHandlers
  * @property {(status: Status) => void} onStatus
  * @property {(event: any) => void} onEvent a delivered event
- * @property {(name: string, data: any, resumed: boolean) => void} onControl a control event other than the
- *   heartbeat; `resumed`: this connection goes on where one before it ended
+ * @property {(name: string, data: any, resumed: boolean) => void} onControl
+ *   a control event other than the heartbeat; `resumed`: it goes on where one before ended
  * @property {() => void} onRestart what was folded no longer stands: all that is kept follows anew
  */
 
@@ -15,7 +15,16 @@
 export const CHANNEL = 'board:demo';
 
 const EVENTS_URL = '/api/sse/events';
-const CONTROL_EVENTS = ['hello', 'live', 'heartbeat', 'gap', 'dropped', 'goodbye', 'config', 'token'];
+const CONTROL_EVENTS = [
+  'hello',
+  'live',
+  'heartbeat',
+  'gap',
+  'dropped',
+  'goodbye',
+  'config',
+  'token',
+];
 const RETRY_DELAYS_MS = [400, 1_200, 3_000];
 const PUBLISH_TIMEOUT_MS = 10_000;
 const REOPEN_MIN_MS = 1_000;
@@ -68,7 +77,7 @@ export function createStream(handlers) {
     }
     if (name === 'live') handlers.onStatus('live');
     if (name === 'goodbye' && data.reason === 'disabled') switchedOff();
-    // A board folded across a hole is wrong in ways nobody can see, so it is folded again from the start.
+    // A board folded across a hole is wrong in ways nobody can see: it is folded again from scratch.
     if (name === 'gap' && data.scope !== 'recent' && resumed) restart();
     if (name !== 'heartbeat') handlers.onControl(name, data, resumed);
   }
@@ -116,15 +125,17 @@ export function createStream(handlers) {
 }
 
 /**
- * Publishes one event. A lost connection is tried again with the same `eventId`, so that it is never
- * added twice; an answer of the hub is final.
+ * Publishes one event. A lost connection is tried again with the same `eventId`, so that it is
+ * never added twice; an answer of the hub is final.
  * @param {{eventId: string}} event
  * @param {{fetch?: typeof fetch, wait?: (ms: number) => Promise<void>}} [seams] for tests
  * @returns {Promise<Problem | undefined>} undefined when accepted
  */
 export async function publish(event, { fetch = globalThis.fetch, wait = pause } = {}) {
   const request = {
-    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(event),
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(event),
   };
   for (let attempt = 0; ; attempt += 1) {
     try {
@@ -139,7 +150,9 @@ export async function publish(event, { fetch = globalThis.fetch, wait = pause } 
 }
 
 const UNREACHABLE = Object.freeze({
-  title: 'Hub not reachable', detail: 'The hub did not answer after several tries.', code: 'unreachable',
+  title: 'Hub not reachable',
+  detail: 'The hub did not answer after several tries.',
+  code: 'unreachable',
 });
 
 async function problemOf(response) {
@@ -165,7 +178,8 @@ async function isSwitchedOff(url) {
 }
 
 function streamUrl(cursor) {
-  return `${EVENTS_URL}?channels=${CHANNEL}&types=*&cursor=${encodeURIComponent(cursor || 'earliest')}`;
+  const from = encodeURIComponent(cursor || 'earliest');
+  return `${EVENTS_URL}?channels=${CHANNEL}&types=*&cursor=${from}`;
 }
 
 function parse(text) {
@@ -177,5 +191,7 @@ function parse(text) {
 }
 
 function pause(ms) {
-  return new Promise((resolve) => { setTimeout(resolve, ms); });
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 }

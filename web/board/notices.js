@@ -4,7 +4,8 @@ const NOTICE_LIMIT = 3;
 
 /**
  * @param {Document} document
- * @returns {{refused: (what: string, problem: import('./hub.js').Problem) => void, announce: (text: string) => void}}
+ * @returns {{refused: (what: string, problem: import('./hub.js').Problem) => void,
+ *   announce: (text: string) => void}}
  */
 export function createNotices(document) {
   const list = document.querySelector('#notices');

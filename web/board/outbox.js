@@ -6,15 +6,15 @@
  */
 
 /**
- * Creates an outbox. Drafts about one card are sent one after the other, because the hub orders them
- * by arrival; when one is refused, those that waited behind it are taken back with it.
+ * Creates an outbox. Drafts about one card are sent one after the other, because the hub orders
+ * them by arrival; when one is refused, those that waited behind it are taken back with it.
  * @param {object} options
  * @param {(draft: Draft) => Promise<Problem | undefined>} options.send
  * @param {() => void} options.onChange
  * @param {(draft: Draft, problem: Problem) => void} options.onRefused
  * @param {() => number} [options.now] milliseconds
- * @returns {{submit: (draft: Draft) => Promise<boolean>, confirm: (eventId: string) => number | undefined,
- *   pending: () => Draft[]}}
+ * @returns {{submit: (draft: Draft) => Promise<boolean>,
+ *   confirm: (eventId: string) => number | undefined, pending: () => Draft[]}}
  */
 export function createOutbox({ send, onChange, onRefused, now = () => performance.now() }) {
   /** @type {Map<string, {draft: Draft, sentAt?: number}>} in the order submitted */

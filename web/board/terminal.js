@@ -31,10 +31,20 @@ export function commandsFor(origin) {
   return [
     {
       title: 'Publish a card',
-      command: `curl ${origin}/api/sse/events \\\n  -H 'content-type: application/json' \\\n  -d '${event}'`,
+      command: [
+        `curl ${origin}/api/sse/events`,
+        "-H 'content-type: application/json'",
+        `-d '${event}'`,
+      ].join(' \\\n  '),
     },
-    { title: 'Stream the events', command: `curl -N '${origin}/api/sse/events?channels=${CHANNEL}&cursor=earliest'` },
-    { title: 'Follow them with the command line', command: `radial tail --url ${origin} --channel ${CHANNEL}` },
+    {
+      title: 'Stream the events',
+      command: `curl -N '${origin}/api/sse/events?channels=${CHANNEL}&cursor=earliest'`,
+    },
+    {
+      title: 'Follow them with the command line',
+      command: `radial tail --url ${origin} --channel ${CHANNEL}`,
+    },
   ];
 }
 

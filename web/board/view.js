@@ -13,8 +13,9 @@ const GLIDE = Object.freeze({ duration: 260, easing: 'cubic-bezier(.2, .8, .2, 1
 /**
  * @param {HTMLElement} board
  * @param {(act: 'left' | 'right' | 'up' | 'down' | 'delete', cardId: string) => void} onAct
- * @returns {{render: (columns: Record<string, Card[]>, state: {ready: boolean, pending: Set<string>,
- *   touched: Set<string>}) => void, startFrom: (cardId: string, rect: DOMRect) => void}}
+ * @returns {{render: (columns: Record<string, Card[]>,
+ *   state: {ready: boolean, pending: Set<string>, touched: Set<string>}) => void,
+ *   startFrom: (cardId: string, rect: DOMRect) => void}}
  */
 export function createView(board, onAct) {
   const template = board.ownerDocument.querySelector('#card-template');
@@ -31,7 +32,8 @@ export function createView(board, onAct) {
     onAct(button.dataset.act, button.closest('.card').dataset.cardId);
   });
   board.addEventListener('keydown', (press) => {
-    if (!press.target.classList.contains('card') || press.altKey || press.ctrlKey || press.metaKey) return;
+    if (!press.target.classList.contains('card') || press.altKey || press.ctrlKey || press.metaKey)
+      return;
     const act = KEYS[press.key];
     if (!act) return;
     press.preventDefault();
@@ -66,10 +68,14 @@ export function createView(board, onAct) {
     cards.forEach((card, index) => {
       const element = elements.get(card.id) ?? createCard(card.id);
       update(element, card, pending.has(card.id));
-      if (list.children[index] !== element) list.insertBefore(element, list.children[index] ?? null);
+      if (list.children[index] !== element)
+        list.insertBefore(element, list.children[index] ?? null);
     });
     column.querySelector('.count').textContent = total;
-    list.setAttribute('aria-label', `${ZONE_NAMES[zone]}, ${total} ${total === 1 ? 'card' : 'cards'}`);
+    list.setAttribute(
+      'aria-label',
+      `${ZONE_NAMES[zone]}, ${total} ${total === 1 ? 'card' : 'cards'}`,
+    );
     const more = column.querySelector('.more');
     more.hidden = total <= COLUMN_LIMIT;
     more.textContent = `and ${total - COLUMN_LIMIT} more`;
@@ -87,12 +93,21 @@ export function createView(board, onAct) {
     element.dataset.color = card.color;
     element.toggleAttribute('data-pending', isPending);
     setText(element.querySelector('.card-title'), card.title);
-    setText(element.querySelector('.card-meta'),
-      isPending ? 'Sending…' : card.version === undefined ? '' : `v${card.version}`);
+    setText(
+      element.querySelector('.card-meta'),
+      isPending ? 'Sending…' : card.version === undefined ? '' : `v${card.version}`,
+    );
     const [left, right, remove] = element.querySelectorAll('[data-act]');
-    label(left, at > 0 ? `Move ${card.title} to ${ZONE_NAMES[ZONES[at - 1]]}` : '', 'Already in the first column');
-    label(right, at < ZONES.length - 1 ? `Move ${card.title} to ${ZONE_NAMES[ZONES[at + 1]]}` : '',
-      'Already in the last column');
+    label(
+      left,
+      at > 0 ? `Move ${card.title} to ${ZONE_NAMES[ZONES[at - 1]]}` : '',
+      'Already in the first column',
+    );
+    label(
+      right,
+      at < ZONES.length - 1 ? `Move ${card.title} to ${ZONE_NAMES[ZONES[at + 1]]}` : '',
+      'Already in the last column',
+    );
     label(remove, `Delete ${card.title}`);
   }
 
@@ -120,14 +135,22 @@ export function createView(board, onAct) {
     const active = board.ownerDocument.activeElement;
     const card = active?.closest('.card');
     if (!card || !board.contains(card)) return undefined;
-    return { active, card, list: card.parentElement, index: [...card.parentElement.children].indexOf(card) };
+    return {
+      active,
+      card,
+      list: card.parentElement,
+      index: [...card.parentElement.children].indexOf(card),
+    };
   }
 
   function restoreFocus(focus) {
     if (!focus || focus.active === board.ownerDocument.activeElement) return;
     const { active, card, list, index } = focus;
-    const heir = card.isConnected ? active
-      : list.children[index] ?? list.children[index - 1] ?? board.ownerDocument.querySelector('#title-input');
+    const heir = card.isConnected
+      ? active
+      : (list.children[index] ??
+        list.children[index - 1] ??
+        board.ownerDocument.querySelector('#title-input'));
     heir.focus({ preventScroll: !card.isConnected });
   }
 
@@ -135,7 +158,12 @@ export function createView(board, onAct) {
 }
 
 const KEYS = Object.freeze({
-  ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down', Delete: 'delete', Backspace: 'delete',
+  ArrowLeft: 'left',
+  ArrowRight: 'right',
+  ArrowUp: 'up',
+  ArrowDown: 'down',
+  Delete: 'delete',
+  Backspace: 'delete',
 });
 
 /** A ring that says: this one was changed somewhere else just now. */
@@ -143,7 +171,9 @@ function glow(element) {
   element.classList.remove('touched');
   void element.offsetWidth;
   element.classList.add('touched');
-  element.addEventListener('animationend', () => element.classList.remove('touched'), { once: true });
+  element.addEventListener('animationend', () => element.classList.remove('touched'), {
+    once: true,
+  });
 }
 
 function label(button, text, textWhenDisabled = '') {

@@ -1,11 +1,14 @@
-/** Plain words for what happens on the stream. Pure; every text is put into the page as text only. */
+/** Plain words for what happens on the stream. Pure; the page shows them as text only. */
 
 /** What people call the columns. */
 export const ZONE_NAMES = Object.freeze({ todo: 'To do', doing: 'Doing', done: 'Done' });
 
 /** What the connection pill says. */
 export const STATUS_NAMES = Object.freeze({
-  connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting', off: 'Switched off',
+  connecting: 'Connecting',
+  live: 'Live',
+  reconnecting: 'Reconnecting',
+  off: 'Switched off',
 });
 
 const GAP_REASONS = {
@@ -16,6 +19,7 @@ const GAP_REASONS = {
   ahead: 'this page was ahead of the hub',
 };
 
+const GOODBYE = 'The hub closed the connection';
 const GOODBYE_REASONS = {
   drain: 'The hub is restarting',
   disabled: 'The hub was switched off',
@@ -31,23 +35,27 @@ const GOODBYE_REASONS = {
  * @param {string} name
  * @param {any} data
  * @param {boolean} [resumed] whether the connection goes on where one before it ended
- * @returns {{text: string, tone: 'quiet' | 'warn'} | undefined} undefined when there is nothing to tell
+ * @returns {{text: string, tone: 'quiet' | 'warn'} | undefined} undefined: nothing to tell
  */
 export function describeControl(name, data, resumed = false) {
   switch (name) {
     case 'hello':
       return quiet(resumed ? 'Reconnected.' : 'Connected.');
     case 'live':
-      if (data.replayed > 0) return quiet(`Live, after a replay of ${plural(data.replayed, 'event')}.`);
+      if (data.replayed > 0)
+        return quiet(`Live, after a replay of ${plural(data.replayed, 'event')}.`);
       return quiet(resumed ? 'Live, nothing missed.' : 'Live.');
     case 'gap': {
-      const what = data.scope === 'recent' ? 'Some short-lived events are missing' : 'Events are missing here';
+      const what =
+        data.scope === 'recent' ? 'Some short-lived events are missing' : 'Events are missing here';
       return warn(`${what}: ${GAP_REASONS[data.reason] ?? `reason “${data.reason}”`}.`);
     }
     case 'dropped':
-      return warn(`${plural(data.count ?? 0, 'short-lived event')} left out because this page was behind.`);
+      return warn(
+        `${plural(data.count ?? 0, 'short-lived event')} left out because this page was behind.`,
+      );
     case 'goodbye':
-      return warn(`${GOODBYE_REASONS[data.reason] ?? 'The hub closed the connection'}. This page comes back by itself.`);
+      return warn(`${GOODBYE_REASONS[data.reason] ?? GOODBYE}. This page comes back by itself.`);
     case 'config':
       return quiet('The hub changed its settings.');
     case 'token':
@@ -60,17 +68,23 @@ export function describeControl(name, data, resumed = false) {
 /**
  * A card event as a sentence for people who listen to the page.
  * @param {{eventType: string, eventData: any}} event
- * @param {import('./cards.js').Card | undefined} card as it is after the event, or was before a deletion
+ * @param {import('./cards.js').Card | undefined} card as it is after the event, or was
+ *   before a deletion
  * @returns {string | undefined}
  */
 export function describeChange(event, card) {
   const title = card?.title ?? 'A card';
   switch (event.eventType) {
-    case 'card.created': return `${title} added to ${ZONE_NAMES[card?.zone ?? 'todo']}.`;
-    case 'card.updated': return `${title} changed.`;
-    case 'card.moved': return `${title} moved to ${ZONE_NAMES[card?.zone ?? 'todo']}.`;
-    case 'card.deleted': return `${title} deleted.`;
-    default: return undefined;
+    case 'card.created':
+      return `${title} added to ${ZONE_NAMES[card?.zone ?? 'todo']}.`;
+    case 'card.updated':
+      return `${title} changed.`;
+    case 'card.moved':
+      return `${title} moved to ${ZONE_NAMES[card?.zone ?? 'todo']}.`;
+    case 'card.deleted':
+      return `${title} deleted.`;
+    default:
+      return undefined;
   }
 }
 

@@ -7,8 +7,14 @@ import { chromium } from 'playwright-core';
 import { startHub } from '../testing/hub-process.js';
 
 const FLAGS = [
-  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
 ];
 const NETWORK_ERROR = /net::ERR_/;
 
@@ -20,7 +26,10 @@ let hubIsDown = false;
 before(async () => {
   data = await mkdtemp(join(tmpdir(), 'radial-board-'));
   hub = await startHub({ listen: '127.0.0.1:0', data });
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: FLAGS,
+  });
   context = await browser.newContext();
   await context.exposeFunction('reportViolation', (text) => complaints.push(`CSP: ${text}`));
   await context.addInitScript(() => {
@@ -52,7 +61,8 @@ async function openBoard() {
 }
 
 const live = (page) => page.waitForSelector('#pill[data-status="live"]');
-const card = (page, title, zone) => page.locator(`${zone ? `[data-zone="${zone}"] ` : ''}.card`, { hasText: title });
+const card = (page, title, zone) =>
+  page.locator(`${zone ? `[data-zone="${zone}"] ` : ''}.card`, { hasText: title });
 
 async function add(page, title) {
   await page.fill('#title-input', title);
@@ -60,18 +70,27 @@ async function add(page, title) {
 }
 
 /** The columns with their cards, as a reader sees them. */
-const boardOf = (page) => page.evaluate(() => [...document.querySelectorAll('.column')].map((column) =>
-  [column.dataset.zone, [...column.querySelectorAll('.card-title')].map((title) => title.textContent)]));
+const boardOf = (page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('.column')].map((column) => [
+      column.dataset.zone,
+      [...column.querySelectorAll('.card-title')].map((title) => title.textContent),
+    ]),
+  );
 
 async function shows(page, expected) {
-  await page.waitForFunction((wanted) => {
-    const columns = [...document.querySelectorAll('.column')].map((column) =>
-      [column.dataset.zone, [...column.querySelectorAll('.card-title')].map((title) => title.textContent)]);
-    return JSON.stringify(columns) === wanted && !document.querySelector('.card[data-pending]');
-  }, JSON.stringify(expected)).catch(async (error) => {
-    assert.deepEqual(await boardOf(page), expected);
-    throw error;
-  });
+  await page
+    .waitForFunction((wanted) => {
+      const columns = [...document.querySelectorAll('.column')].map((column) => [
+        column.dataset.zone,
+        [...column.querySelectorAll('.card-title')].map((title) => title.textContent),
+      ]);
+      return JSON.stringify(columns) === wanted && !document.querySelector('.card[data-pending]');
+    }, JSON.stringify(expected))
+    .catch(async (error) => {
+      assert.deepEqual(await boardOf(page), expected);
+      throw error;
+    });
 }
 
 test('a_card_added_moved_and_deleted_shows_in_both_windows', async () => {
@@ -94,21 +113,40 @@ test('a_card_added_moved_and_deleted_shows_in_both_windows', async () => {
 test('cards_move_by_keyboard_and_by_dragging', async () => {
   await add(left, 'First');
   await add(left, 'Second');
-  await shows(right, [['todo', ['First', 'Second']], ['doing', []], ['done', []]]);
+  await shows(right, [
+    ['todo', ['First', 'Second']],
+    ['doing', []],
+    ['done', []],
+  ]);
 
   await card(left, 'Second').focus();
   await left.keyboard.press('ArrowUp');
-  await shows(right, [['todo', ['Second', 'First']], ['doing', []], ['done', []]]);
+  await shows(right, [
+    ['todo', ['Second', 'First']],
+    ['doing', []],
+    ['done', []],
+  ]);
   await left.keyboard.press('ArrowRight');
-  await shows(right, [['todo', ['First']], ['doing', ['Second']], ['done', []]]);
-  assert.equal(await left.evaluate(() => document.activeElement.querySelector('.card-title')?.textContent), 'Second');
+  await shows(right, [
+    ['todo', ['First']],
+    ['doing', ['Second']],
+    ['done', []],
+  ]);
+  assert.equal(
+    await left.evaluate(() => document.activeElement.querySelector('.card-title')?.textContent),
+    'Second',
+  );
 
   await card(right, 'First').locator('.card-title').hover();
   await right.mouse.down();
   const target = await right.locator('[data-zone="done"] .cards').boundingBox();
   await right.mouse.move(target.x + target.width / 2, target.y + 20, { steps: 5 });
   await right.mouse.up();
-  await shows(left, [['todo', []], ['doing', ['Second']], ['done', ['First']]]);
+  await shows(left, [
+    ['todo', []],
+    ['doing', ['Second']],
+    ['done', ['First']],
+  ]);
 });
 
 test('text_of_events_is_only_ever_text', async () => {
@@ -136,14 +174,26 @@ test('the_feed_filters_by_pattern_and_pauses', async () => {
   await left.locator('#feed-pause', { hasText: 'Resume (1)' }).waitFor();
   assert.equal((await visible()).length, rows);
   await left.click('#feed-pause');
-  await left.waitForFunction((count) => document.querySelectorAll('.row:not([hidden]) .row-name').length === count, rows + 1);
+  await left.waitForFunction(
+    (count) => document.querySelectorAll('.row:not([hidden]) .row-name').length === count,
+    rows + 1,
+  );
 });
 
 test('a_refused_change_is_taken_back_and_explained', async () => {
-  const refuse = (route) => (route.request().method() !== 'POST' ? route.fallback() : route.fulfill({
-    status: 422, contentType: 'application/problem+json',
-    body: JSON.stringify({ title: 'Refused', status: 422, detail: 'The title is too bold.', code: 'schema-violation' }),
-  }));
+  const refuse = (route) =>
+    route.request().method() !== 'POST'
+      ? route.fallback()
+      : route.fulfill({
+          status: 422,
+          contentType: 'application/problem+json',
+          body: JSON.stringify({
+            title: 'Refused',
+            status: 422,
+            detail: 'The title is too bold.',
+            code: 'schema-violation',
+          }),
+        });
   const said = complaints.length;
   await left.route('**/api/sse/events', refuse);
   await add(left, 'Too bold');
@@ -158,7 +208,11 @@ test('a_refused_change_is_taken_back_and_explained', async () => {
 });
 
 test('after_a_kill_the_board_resumes_with_nothing_lost_or_doubled', async () => {
-  const before = [['todo', []], ['doing', ['Second', 'First']], ['done', []]];
+  const before = [
+    ['todo', []],
+    ['doing', ['Second', 'First']],
+    ['done', []],
+  ];
   await shows(left, before);
   await shows(right, before);
   const rowsBefore = await left.locator('.row .row-name').count();

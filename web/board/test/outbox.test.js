@@ -3,7 +3,12 @@ import { test } from 'node:test';
 import { publish } from '../hub.js';
 import { createOutbox } from '../outbox.js';
 
-const draft = (eventId, cardId = 'c1') => ({ eventId, eventType: 'card.moved', eventData: { cardId }, channel: 'board:demo' });
+const draft = (eventId, cardId = 'c1') => ({
+  eventId,
+  eventType: 'card.moved',
+  eventData: { cardId },
+  channel: 'board:demo',
+});
 const accepted = () => new Response('{}', { status: 201 });
 const refusal = { title: 'Refused', detail: 'The zone is missing.', code: 'schema-violation' };
 
@@ -11,9 +16,18 @@ function outboxWith(send) {
   const refused = [];
   let time = 0;
   const outbox = createOutbox({
-    send, onChange() {}, onRefused: (event, problem) => refused.push([event.eventId, problem.code]), now: () => time,
+    send,
+    onChange() {},
+    onRefused: (event, problem) => refused.push([event.eventId, problem.code]),
+    now: () => time,
   });
-  return { outbox, refused, advance: (ms) => { time += ms; } };
+  return {
+    outbox,
+    refused,
+    advance: (ms) => {
+      time += ms;
+    },
+  };
 }
 
 const ids = (outbox) => outbox.pending().map((event) => event.eventId);
@@ -38,7 +52,11 @@ test('a_lost_connection_is_tried_again_with_the_same_event_id', async () => {
 test('after_three_more_tries_the_hub_is_said_to_be_unreachable', async () => {
   let tries = 0;
   const problem = await publish(draft('e1'), {
-    wait: async () => {}, fetch: async () => { tries += 1; throw new TypeError('network'); },
+    wait: async () => {},
+    fetch: async () => {
+      tries += 1;
+      throw new TypeError('network');
+    },
   });
   assert.equal(tries, 4);
   assert.equal(problem.code, 'unreachable');
@@ -46,15 +64,21 @@ test('after_three_more_tries_the_hub_is_said_to_be_unreachable', async () => {
 
 test('a_problem_is_final_and_told_in_the_words_of_the_hub', async () => {
   let tries = 0;
-  const fetch = async () => { tries += 1; return new Response(JSON.stringify(refusal), { status: 422 }); };
+  const fetch = async () => {
+    tries += 1;
+    return new Response(JSON.stringify(refusal), { status: 422 });
+  };
   assert.deepEqual(await publish(draft('e1'), { fetch }), refusal);
   assert.equal(tries, 1);
 });
 
 test('an_answer_that_is_no_problem_document_still_gives_words', async () => {
   const fetch = async () => new Response('<html>', { status: 502 });
-  assert.deepEqual(await publish(draft('e1'), { fetch }),
-    { title: 'Not accepted', detail: 'The hub answered 502.', code: '502' });
+  assert.deepEqual(await publish(draft('e1'), { fetch }), {
+    title: 'Not accepted',
+    detail: 'The hub answered 502.',
+    code: '502',
+  });
 });
 
 test('a_draft_is_pending_until_its_event_comes_back', async () => {
@@ -70,7 +94,9 @@ test('a_draft_is_pending_until_its_event_comes_back', async () => {
 test('drafts_about_one_card_are_sent_in_order_and_others_do_not_wait', async () => {
   const sent = [];
   let open;
-  const gate = new Promise((resolve) => { open = resolve; });
+  const gate = new Promise((resolve) => {
+    open = resolve;
+  });
   const { outbox } = outboxWith(async (event) => {
     sent.push(event.eventId);
     if (event.eventId === 'e1') await gate;
@@ -86,8 +112,14 @@ test('drafts_about_one_card_are_sent_in_order_and_others_do_not_wait', async () 
 
 test('a_refused_draft_takes_back_what_waited_behind_it_and_is_told_once', async () => {
   const sent = [];
-  const { outbox, refused } = outboxWith(async (event) => { sent.push(event.eventId); return refusal; });
-  assert.deepEqual(await Promise.all([outbox.submit(draft('e1')), outbox.submit(draft('e2'))]), [false, false]);
+  const { outbox, refused } = outboxWith(async (event) => {
+    sent.push(event.eventId);
+    return refusal;
+  });
+  assert.deepEqual(await Promise.all([outbox.submit(draft('e1')), outbox.submit(draft('e2'))]), [
+    false,
+    false,
+  ]);
   assert.deepEqual([ids(outbox), sent, refused], [[], ['e1'], [['e1', 'schema-violation']]]);
   await outbox.submit(draft('e3'));
   assert.deepEqual(sent, ['e1', 'e3']);
@@ -95,7 +127,10 @@ test('a_refused_draft_takes_back_what_waited_behind_it_and_is_told_once', async 
 
 test('an_event_that_arrived_wins_over_a_lost_answer', async () => {
   let outbox;
-  const made = outboxWith(async () => { outbox.confirm('e1'); return refusal; });
+  const made = outboxWith(async () => {
+    outbox.confirm('e1');
+    return refusal;
+  });
   outbox = made.outbox;
   assert.equal(await outbox.submit(draft('e1')), true);
   assert.deepEqual(made.refused, []);

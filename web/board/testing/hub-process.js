@@ -11,15 +11,23 @@ import { createInterface } from 'node:readline';
  */
 export async function startHub({ listen, data }) {
   const binary = process.env.RADIAL_BIN;
-  assert.ok(binary, 'Set RADIAL_BIN to the radial binary, e.g. RADIAL_BIN=../../target/debug/radial');
-  const child = spawn(binary, ['dev', '--listen', listen, '--data', data], { stdio: ['ignore', 'pipe', 'pipe'] });
+  assert.ok(
+    binary,
+    'Set RADIAL_BIN to the radial binary, e.g. RADIAL_BIN=../../target/debug/radial',
+  );
+  const child = spawn(binary, ['dev', '--listen', listen, '--data', data], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const errors = [];
   child.stderr.setEncoding('utf8').on('data', (text) => errors.push(text));
   const ended = once(child, 'exit');
   const failed = ended.then(([code]) => {
     throw new Error(`the hub ended with status ${code} before it listened:\n${errors.join('')}`);
   });
-  const [line] = await Promise.race([once(createInterface({ input: child.stdout }), 'line'), failed]);
+  const [line] = await Promise.race([
+    once(createInterface({ input: child.stdout }), 'line'),
+    failed,
+  ]);
   const url = /^listening on (http:\/\/\S+)$/.exec(line)?.[1];
   assert.ok(url, `the first line of the hub was “${line}”, not “listening on http://…”`);
   // The rest of its output is of no interest, but a full pipe would stop it.
