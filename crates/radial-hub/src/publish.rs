@@ -84,7 +84,7 @@ impl Hub {
         let published = self.try_publish_atomic(grants, requests).await;
         match &published {
             Ok(accepted) => accepted.iter().for_each(|accepted| self.count_accepted(accepted)),
-            Err(problem) => self.stats.refuse(problem.code),
+            Err(problem) => self.stats.refuse_event(problem.code),
         }
         published
     }
@@ -148,7 +148,7 @@ impl Hub {
         for result in results {
             match result {
                 Ok(accepted) => self.count_accepted(accepted),
-                Err(problem) => self.stats.refuse(problem.code),
+                Err(problem) => self.stats.refuse_event(problem.code),
             }
         }
     }

@@ -14,8 +14,11 @@ pub struct Stats {
     duplicates: AtomicU64,
     delivered: AtomicU64,
     expired: AtomicU64,
-    refused: Mutex<BTreeMap<&'static str, u64>>,
+    refused_events: Mutex<ByCode>,
+    refused_requests: Mutex<ByCode>,
 }
+
+type ByCode = BTreeMap<&'static str, u64>;
 
 /// The counters at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,7 +32,9 @@ pub struct Tallies {
     /// Events held back because their time to live was over, once per connection.
     pub expired: u64,
     /// Events refused, by problem code.
-    pub refused: Vec<(&'static str, u64)>,
+    pub refused_events: Vec<(&'static str, u64)>,
+    /// Requests of any kind refused as a whole, by problem code.
+    pub refused_requests: Vec<(&'static str, u64)>,
 }
 
 impl Stats {
@@ -43,10 +48,13 @@ impl Stats {
         self.duplicates.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts one refused event, or a refused request that never became events.
-    pub fn refuse(&self, code: Code) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        *refused.entry(code.as_str()).or_default() += 1;
+    pub(crate) fn refuse_event(&self, code: Code) {
+        add(&self.refused_events, code);
+    }
+
+    /// Counts a request that was refused as a whole.
+    pub fn refuse_request(&self, code: Code) {
+        add(&self.refused_requests, code);
     }
 
     /// Adds what a connection got and did not get since it last reported.
@@ -64,15 +72,20 @@ impl Stats {
             duplicates: load(&self.duplicates),
             delivered: load(&self.delivered),
             expired: load(&self.expired),
-            refused: self
-                .refused
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .iter()
-                .map(|(code, count)| (*code, *count))
-                .collect(),
+            refused_events: list(&self.refused_events),
+            refused_requests: list(&self.refused_requests),
         }
     }
+}
+
+fn add(counters: &Mutex<ByCode>, code: Code) {
+    let mut counters = counters.lock().unwrap_or_else(PoisonError::into_inner);
+    *counters.entry(code.as_str()).or_default() += 1;
+}
+
+fn list(counters: &Mutex<ByCode>) -> Vec<(&'static str, u64)> {
+    let counters = counters.lock().unwrap_or_else(PoisonError::into_inner);
+    counters.iter().map(|(code, count)| (*code, *count)).collect()
 }
 
 const fn index(class: Persistence) -> usize {

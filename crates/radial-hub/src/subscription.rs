@@ -11,7 +11,7 @@ use radial_log::{Bounds, Item, Missing, MissingReason, Page, PageLimit};
 use radial_protocol::control::{Control, Gap, GapReason, GapScope, GrantedFilter, Resumed};
 use radial_protocol::filter::{Filter, Selection, View};
 use radial_protocol::grants::Grants;
-use radial_protocol::{Code, Cursor, Epoch, Event, Offset, Problem, TimeMs};
+use radial_protocol::{Code, Cursor, Epoch, Event, Offset, Problem, TenantId, TimeMs};
 use tokio::sync::watch;
 
 use crate::hub::Hub;
@@ -171,6 +171,16 @@ impl Subscription {
     /// What became of the request.
     pub fn opening(&self) -> &Opening {
         &self.opening
+    }
+
+    /// Whose events these are.
+    pub fn tenant(&self) -> &TenantId {
+        &self.grants.tenant
+    }
+
+    /// What the filter let through and held back so far.
+    pub fn tally(&self) -> Tally {
+        self.reader.tally()
     }
 
     /// The connection's own place: everything at or before it has been returned by

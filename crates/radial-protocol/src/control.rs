@@ -207,7 +207,9 @@ impl Control {
     /// `live` has none of its own: its place is that of the frame before it.
     pub fn id(&self) -> Option<Cursor> {
         match self {
-            Self::Hello(hello) => Some(hello.cursor),
+            // If something is missing, the `gap` that follows has the id: a client that dies in
+            // between must come back to before it.
+            Self::Hello(hello) => hello.resumed.complete.then_some(hello.cursor),
             Self::Heartbeat { cursor, .. } => Some(*cursor),
             Self::Gap(gap) => Some(gap.to),
             Self::Live { .. } | Self::Dropped { .. } | Self::Goodbye { .. } => None,

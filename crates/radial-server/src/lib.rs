@@ -1,1 +1,17 @@
-//! The HTTP face of the hub: configuration, routes, transports, metrics, drain
+//! The HTTP face of the hub: configuration, routes, transports, metrics, drain.
+//!
+//! This is the only crate that knows HTTP, and with the `radial` binary the only one that reads
+//! the clock, the environment and random bits. What a client may see is not decided here: the hub
+//! does that; a transport only encodes.
+
+mod app;
+mod clock;
+pub mod config;
+mod http;
+pub mod logging;
+mod metrics;
+mod server;
+mod transport;
+
+pub use app::Mode;
+pub use server::{RunError, Server, run};

@@ -1,0 +1,12 @@
+//! The hub's promises, in process: order and resuming, and what a publish comes to.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+mod support;
+
+mod order;
+mod publishing;

@@ -1,0 +1,130 @@
+//! What a publish comes to, and what of it is seen.
+
+use std::sync::Arc;
+
+use radial_hub::{Frame, HistoryQuery, Start, SubscribeRequest};
+use radial_protocol::Code;
+use radial_protocol::event::Persistence;
+use radial_protocol::names::UserId;
+use serde_json::{Value, json};
+
+use crate::support::{TestHub, request, selection};
+
+async fn publish(test: &TestHub, event: Value) -> Result<radial_protocol::answer::Accepted, Code> {
+    let mut results = test.hub.publish(&test.grants, vec![request(&event)]).await.unwrap();
+    results.pop().unwrap().map_err(|problem| problem.code)
+}
+
+#[tokio::test]
+async fn the_registry_decides_the_persistence() {
+    let test = TestHub::new();
+    for (event, class) in [
+        (json!({"eventType": "user.updated", "eventData": {"userId": "u"}}), Persistence::Durable),
+        (json!({"eventType": "session.activity", "eventData": {}}), Persistence::Recent),
+        (json!({"eventType": "test:event", "eventData": 1}), Persistence::Live),
+    ] {
+        let accepted = publish(&test, event).await.unwrap();
+        assert_eq!(accepted.persistence, class);
+        assert_eq!(accepted.cursor.is_none(), class == Persistence::Live);
+    }
+}
+
+#[tokio::test]
+async fn each_refusal_has_its_code() {
+    let test = TestHub::new();
+    let updated = |extra: Value| {
+        let mut event = json!({"eventType": "user.updated", "eventData": {"userId": "u"}});
+        event.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        event
+    };
+    for (event, code) in [
+        (json!({"eventType": "no.such", "eventData": 1}), Code::UnknownEventType),
+        (json!({"eventType": "user.updated", "eventData": {}}), Code::SchemaViolation),
+        (updated(json!({"version": "99"})), Code::UnknownVersion),
+        (updated(json!({"priority": "critical"})), Code::PolicyConflict),
+        (updated(json!({"routes": ["nowhere"]})), Code::PolicyConflict),
+        (updated(json!({"expectedVersion": 1})), Code::PolicyConflict),
+        (updated(json!({"tenantId": "globex"})), Code::Forbidden),
+        (
+            json!({"eventType": "session.activity", "eventData": {}, "broadcast": true}),
+            Code::PolicyConflict,
+        ),
+        (
+            json!({"eventType": "ui.themeChanged", "eventData": {"theme": "dark"}}),
+            Code::ScopeWithoutIdentity,
+        ),
+    ] {
+        assert_eq!(publish(&test, event.clone()).await.unwrap_err(), code, "{event}");
+    }
+    let refused: u64 =
+        test.hub.stats().tallies().refused_events.iter().map(|(_, count)| count).sum();
+    assert_eq!(refused, 9);
+}
+
+#[tokio::test]
+async fn an_atomic_batch_is_refused_whole_and_leaves_nothing() {
+    let test = TestHub::new();
+    let good = request(&json!({"eventType": "user.updated", "eventData": {"userId": "u"}}));
+    let bad = request(&json!({"eventType": "user.updated", "eventData": {}}));
+    let recent = request(&json!({"eventType": "session.activity", "eventData": {}}));
+    for (batch, code) in [
+        (vec![good.clone(), bad], Code::SchemaViolation),
+        (vec![good.clone(), recent], Code::PolicyConflict),
+    ] {
+        let problem = test.hub.publish_atomic(&test.grants, batch).await.unwrap_err();
+        assert_eq!(problem.code, code);
+    }
+    let accepted = test.hub.publish_atomic(&test.grants, vec![good.clone(), good]).await.unwrap();
+    let offsets: Vec<u64> = accepted.iter().map(|one| one.offset.unwrap().get()).collect();
+    assert_eq!(offsets, [1, 2]);
+}
+
+#[tokio::test]
+async fn history_sees_what_is_not_broadcast_and_subscribers_do_not() {
+    let test = TestHub::new();
+    let request = SubscribeRequest { selection: selection(&["*"]), start: Start::Now };
+    let mut subscription = test.hub.subscribe(Arc::clone(&test.grants), request).await.unwrap();
+    publish(&test, json!({"eventType": "session.activity", "eventData": {}})).await.unwrap();
+    publish(&test, json!({"eventType": "user.updated", "eventData": {"userId": "u"}}))
+        .await
+        .unwrap();
+    let mut seen = Vec::new();
+    while seen.is_empty() {
+        for frame in subscription.next().await.unwrap() {
+            if let Frame::Event(event) = frame {
+                seen.push(event.head.event_type.to_string());
+            }
+        }
+    }
+    assert_eq!(seen, ["user.updated"]);
+    let query = HistoryQuery {
+        selection: selection(&["*"]),
+        start: Start::Earliest,
+        until: None,
+        limit: 10,
+        correlation_id: None,
+        user: None,
+        session: None,
+    };
+    let page = test.hub.history(&test.grants, &query).unwrap();
+    let types: Vec<&str> = page.events.iter().map(|event| event.head.event_type.as_str()).collect();
+    assert_eq!(types, ["session.activity", "user.updated"]);
+    assert!(page.complete);
+}
+
+#[tokio::test]
+async fn an_event_for_one_user_is_hidden_from_another_on_stream_and_history() {
+    let test = TestHub::new();
+    let event = json!({"eventType": "user.updated", "eventData": {"userId": "u"},
+        "audience": {"users": ["ada"]}});
+    publish(&test, event).await.unwrap();
+    for (user, expected) in [("ada", 1), ("bob", 0)] {
+        let user = Some(UserId::new(user).unwrap());
+        let grants = Arc::new((*test.grants).clone().acting_for(user, None));
+        let request = SubscribeRequest { selection: selection(&["*"]), start: Start::Earliest };
+        let mut subscription = test.hub.subscribe(Arc::clone(&grants), request).await.unwrap();
+        let frames = subscription.next().await.unwrap();
+        let seen = frames.iter().filter(|frame| matches!(frame, Frame::Event(_))).count();
+        assert_eq!(seen, expected);
+    }
+}

@@ -1,0 +1,54 @@
+//! A hub in a temporary folder, and requests to it.
+
+use std::sync::Arc;
+
+use radial_fanout::TimelineLimit;
+use radial_hub::{Config, Hub, Runtime};
+use radial_protocol::envelope::{PublishRequest, parse_publish};
+use radial_protocol::filter::Selection;
+use radial_protocol::grants::Grants;
+use radial_protocol::limits::Limits;
+use radial_protocol::{Pattern, Problem, TenantId, TimeMs};
+use radial_registry::Registry;
+
+/// A hub with its folder and one grant for everything.
+pub(crate) struct TestHub {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) grants: Arc<Grants>,
+    _folder: tempfile::TempDir,
+}
+
+impl TestHub {
+    /// A hub whose timelines keep so many events, so that readers fall behind them.
+    pub(crate) fn with_timeline(events: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let tenant = TenantId::new("acme").unwrap();
+        let config = Config {
+            folder: folder.path().to_owned(),
+            boot: None,
+            tenants: vec![tenant.clone()],
+            registry: Arc::new(Registry::builtin()),
+            timeline: TimelineLimit { events, bytes: usize::MAX },
+            disabled: false,
+        };
+        let random = std::sync::Mutex::new(fastrand::Rng::with_seed(7));
+        let runtime = Runtime::new(|| TimeMs(1_000), move || random.lock().unwrap().u64(..));
+        let hub = Arc::new(Hub::open(config, runtime).unwrap());
+        Self { hub, grants: Arc::new(Grants::everything(tenant)), _folder: folder }
+    }
+
+    pub(crate) fn new() -> Self {
+        Self::with_timeline(1_000)
+    }
+}
+
+pub(crate) fn request(json: &serde_json::Value) -> Result<PublishRequest, Problem> {
+    parse_publish(json.to_string().as_bytes(), &Limits::default())
+}
+
+pub(crate) fn selection(channels: &[&str]) -> Selection {
+    Selection {
+        channels: channels.iter().map(|text| Pattern::new(text).unwrap()).collect(),
+        types: vec![Pattern::All],
+    }
+}

@@ -1,0 +1,76 @@
+//! Request bodies: read within the limit, unpacked if they are gzip.
+
+use std::io::Read as _;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header};
+use http_body_util::BodyExt as _;
+use radial_protocol::{Code, Problem};
+
+/// A body over the limit is still read up to this many times the limit, so that its sender gets
+/// to read the refusal instead of a reset.
+const PATIENCE: usize = 8;
+
+/// Reads a JSON body.
+///
+/// # Errors
+/// `unsupported-media-type`, `body-too-large`, `malformed-json` for gzip that is none.
+pub(crate) async fn read_json(
+    headers: &HeaderMap,
+    body: Body,
+    max: usize,
+) -> Result<Bytes, Problem> {
+    check_content_type(headers)?;
+    let gzip = match headers.get(header::CONTENT_ENCODING).map(http::HeaderValue::as_bytes) {
+        None | Some(b"identity") => false,
+        Some(b"gzip") => true,
+        Some(_) => {
+            let detail = "Content-Encoding may be gzip or left out";
+            return Err(Problem::new(Code::UnsupportedMedia, detail));
+        }
+    };
+    let bytes = read(body, max).await?;
+    if gzip { unpack(&bytes, max) } else { Ok(bytes) }
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    if essence.trim().eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Problem::new(Code::UnsupportedMedia, "send JSON, with Content-Type: application/json"))
+}
+
+async fn read(mut body: Body, max: usize) -> Result<Bytes, Problem> {
+    let mut bytes = BytesMut::new();
+    let mut seen = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| {
+            Problem::new(Code::MalformedJson, "the body ended before it was complete")
+        })?;
+        if let Some(data) = frame.data_ref() {
+            seen += data.len();
+            if seen <= max {
+                bytes.extend_from_slice(data);
+            } else if seen > max * PATIENCE {
+                break;
+            }
+        }
+    }
+    if seen > max { Err(too_large(max)) } else { Ok(bytes.freeze()) }
+}
+
+fn unpack(packed: &[u8], max: usize) -> Result<Bytes, Problem> {
+    let mut unpacked = Vec::new();
+    let mut decoder = flate2::read::GzDecoder::new(packed).take(max as u64 + 1);
+    decoder.read_to_end(&mut unpacked).map_err(|error| {
+        Problem::new(Code::MalformedJson, format!("the body is not gzip: {error}"))
+    })?;
+    if unpacked.len() > max { Err(too_large(max)) } else { Ok(Bytes::from(unpacked)) }
+}
+
+fn too_large(max: usize) -> Problem {
+    Problem::new(Code::BodyTooLarge, format!("at most {max} bytes are taken, after unpacking"))
+}

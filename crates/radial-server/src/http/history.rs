@@ -1,0 +1,85 @@
+//! `GET /api/events`: pages of the log.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use bytes::BytesMut;
+use http::{HeaderMap, HeaderValue, header};
+use radial_hub::{HistoryPage, HistoryQuery};
+use radial_protocol::{Code, Problem};
+
+use super::credential;
+use super::parameters::{Parameters, invalid};
+use super::refusal::Refusal;
+use super::stream::since;
+use crate::app::App;
+
+/// The events of a page unless the request says how many.
+const LIMIT_DEFAULT: usize = 100;
+/// The most events of a page.
+const LIMIT_MAX: usize = 1_000;
+
+pub(crate) async fn history(
+    State(app): State<Arc<App>>,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let mut parameters = Parameters::parse(&query)?;
+    let channel: Vec<String> = parameters.all("channel");
+    let mut selection = parameters.selection("*", app.limits.filters)?;
+    if !channel.is_empty() {
+        selection.channels = channel
+            .iter()
+            .map(|text| text.parse().map_err(|error| invalid(&format!("channel: {error}"))))
+            .collect::<Result<_, Problem>>()?;
+    }
+    let query = HistoryQuery {
+        selection,
+        start: since(&mut parameters)?,
+        until: parameters.time("until")?,
+        limit: match parameters.parsed::<usize>("limit")? {
+            None => LIMIT_DEFAULT,
+            Some(limit @ 1..=LIMIT_MAX) => limit,
+            Some(_) => return Err(invalid(&format!("limit is from 1 to {LIMIT_MAX}")).into()),
+        },
+        correlation_id: parameters.parsed("correlationId")?,
+        user: parameters.parsed("userId")?,
+        session: parameters.parsed("sessionId")?,
+    };
+    parameters.finish()?;
+    let grants = Arc::new(credential::grants(&app, &headers, None)?);
+    let hub = Arc::clone(&app.hub);
+    let page = tokio::task::spawn_blocking(move || hub.history(&grants, &query))
+        .await
+        .map_err(|_| Problem::new(Code::Internal, "the log cannot be read"))??;
+    Ok(answer(&page))
+}
+
+/// The events are their delivered bytes, put together without parsing them again.
+fn answer(page: &HistoryPage) -> Response {
+    let mut json = BytesMut::from(&b"{\"events\":["[..]);
+    for (index, event) in page.events.iter().enumerate() {
+        if index > 0 {
+            json.extend_from_slice(b",");
+        }
+        json.extend_from_slice(&event.json());
+    }
+    let cursor = page.cursor.to_string();
+    let rest = format!("],\"cursor\":\"{cursor}\",\"complete\":{}", page.complete);
+    json.extend_from_slice(rest.as_bytes());
+    if let Some(gap) = &page.gap {
+        let gap = serde_json::to_string(gap).expect("a gap has string keys only");
+        json.extend_from_slice(format!(",\"gap\":{gap}").as_bytes());
+    }
+    json.extend_from_slice(b"}");
+    let mut response = Response::new(Body::from(json.freeze()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(value) = HeaderValue::from_str(&cursor) {
+        headers.insert("radial-cursor", value);
+    }
+    response
+}

@@ -1,0 +1,15 @@
+//! HTTP: routes, what every request goes through, and how refusals are written.
+
+pub(crate) mod accept;
+mod body;
+mod credential;
+mod guard;
+mod history;
+mod pages;
+mod parameters;
+mod publish;
+mod refusal;
+mod registry;
+pub(crate) mod router;
+mod status;
+mod stream;

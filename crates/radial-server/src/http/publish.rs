@@ -1,0 +1,83 @@
+//! `POST /api/sse/events`: one event, a batch, or an atomic batch.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use radial_hub::PublishResult;
+use radial_protocol::envelope::{self, PublishRequest};
+use radial_protocol::{Code, Problem};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::body;
+use super::credential;
+use super::parameters::Parameters;
+use super::refusal::Refusal;
+use crate::app::App;
+
+pub(crate) async fn publish(
+    State(app): State<Arc<App>>,
+    query: RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let mut parameters = Parameters::parse(&query)?;
+    let atomic = parameters.flag("atomic")?;
+    parameters.finish()?;
+    let body = body::read_json(&headers, body, app.limits.body_bytes).await?;
+    match envelope::Body::split(&body, &app.limits)? {
+        envelope::Body::One(item) => one(&app, &headers, item).await,
+        envelope::Body::Batch(items) => {
+            let requests: Vec<_> =
+                items.iter().map(|item| PublishRequest::parse(item, &app.limits)).collect();
+            let named = requests.iter().flatten().find_map(|request| request.tenant.as_ref());
+            let grants = credential::grants(&app, &headers, named)?;
+            if atomic {
+                let accepted = app.hub.publish_atomic(&grants, requests).await?;
+                return Ok(json(StatusCode::CREATED, &accepted));
+            }
+            let results = app.hub.publish(&grants, requests).await?;
+            Ok(json(StatusCode::MULTI_STATUS, &results.iter().map(Item::of).collect::<Vec<_>>()))
+        }
+    }
+}
+
+async fn one(app: &App, headers: &HeaderMap, item: &RawValue) -> Result<Response, Refusal> {
+    let request = PublishRequest::parse(item, &app.limits)?;
+    let grants = credential::grants(app, headers, request.tenant.as_ref())?;
+    let result = app.hub.publish(&grants, vec![Ok(request)]).await?.pop();
+    match result {
+        Some(Ok(accepted)) => Ok(json(StatusCode::CREATED, &accepted)),
+        Some(Err(problem)) => Err(Refusal(problem)),
+        None => Err(Refusal(Problem::new(Code::Internal, "the event was not answered"))),
+    }
+}
+
+fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+    let bytes = serde_json::to_vec(value).expect("answers have string keys only");
+    let mut response = (status, bytes).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// One event's answer in a batch.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Item<'a> {
+    Accepted(&'a radial_protocol::answer::Accepted),
+    Refused(radial_protocol::problem::Document<'a>),
+}
+
+impl<'a> Item<'a> {
+    fn of(result: &'a PublishResult) -> Self {
+        match result {
+            Ok(accepted) => Self::Accepted(accepted),
+            Err(problem) => Self::Refused(problem.document(None)),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Refusals: the one place where a problem becomes an HTTP answer.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use radial_protocol::{Code, Problem};
+
+/// The header that carries the request id, in every answer and in the log.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A problem on its way out of a handler. The guard writes the document, since it knows the
+/// request id, and logs it.
+pub(crate) struct Refusal(pub(crate) Problem);
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+/// Left in the answer's extensions for the guard.
+#[derive(Clone)]
+struct Pending(Problem);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(Pending(self.0));
+        response
+    }
+}
+
+/// Takes the problem out of an answer that is a refusal.
+pub(crate) fn pending(response: &mut Response) -> Option<Problem> {
+    response.extensions_mut().remove::<Pending>().map(|Pending(problem)| problem)
+}
+
+/// Writes the problem document.
+pub(crate) fn answer(problem: &Problem, request_id: &str) -> Response {
+    let document = serde_json::to_vec(&problem.document(Some(request_id)))
+        .expect("a problem has string keys only");
+    let mut response = Response::new(Body::from(document));
+    *response.status_mut() = StatusCode::from_u16(problem.code.status())
+        .expect("every code has a status between 400 and 599");
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(seconds) = retry_after_seconds(problem.code) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// How long a client should wait before it asks again, for those refusals that pass.
+fn retry_after_seconds(code: Code) -> Option<u64> {
+    match code {
+        Code::HubDisabled | Code::LogUnavailable | Code::DiskFull => Some(30),
+        Code::Overloaded | Code::Draining | Code::RateLimited => Some(1),
+        _ => None,
+    }
+}

@@ -1,0 +1,40 @@
+//! `/healthz`, `/readyz`, `/metrics`: what operators and their probes ask.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, StatusCode, header};
+use radial_hub::Readiness;
+use serde_json::json;
+
+use crate::app::App;
+use crate::metrics;
+
+/// The process runs and answers.
+pub(crate) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The hub takes and gives events; if not, why.
+pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
+    let (ready, reason) = match app.hub.readiness() {
+        Readiness::Ready => (true, None),
+        Readiness::Disabled => (false, Some("an operator switched the hub off".to_owned())),
+        Readiness::Draining => (false, Some("the hub is shutting down".to_owned())),
+        Readiness::LogFailed(reason) => (false, Some(format!("the log takes no writes: {reason}"))),
+    };
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, axum::Json(json!({ "ready": ready, "reason": reason, "durability": "durable" })))
+        .into_response()
+}
+
+/// What Prometheus scrapes.
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let mut response = metrics::text(&app).into_response();
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8"),
+    );
+    response
+}

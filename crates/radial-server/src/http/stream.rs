@@ -1,0 +1,85 @@
+//! `GET /api/sse/events`: from a request to an open stream.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, Method, header};
+use radial_hub::{Start, SubscribeRequest};
+use radial_protocol::{Code, Problem};
+
+use super::credential;
+use super::parameters::{Parameters, invalid};
+use super::refusal::Refusal;
+use crate::app::App;
+use crate::transport::sse::{SseStream, StreamOptions};
+
+pub(crate) async fn stream(
+    State(app): State<Arc<App>>,
+    method: Method,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let mut parameters = Parameters::parse(&query)?;
+    let selection = parameters.selection("main", app.limits.filters)?;
+    let start = start(&mut parameters, &headers)?;
+    let options =
+        StreamOptions { named: parameters.flag("named")?, client: parameters.parsed("clientId")? };
+    let (user, session) = (parameters.parsed("userId")?, parameters.parsed("sessionId")?);
+    parameters.finish()?;
+    let grants = credential::acting_grants(&app, &headers, user, session)?;
+    let mut response = Response::new(Body::empty());
+    let request = SubscribeRequest { selection, start };
+    let subscription = app.hub.subscribe(Arc::new(grants), request).await?;
+    if method != Method::HEAD {
+        *response.body_mut() = SseStream::open(&app, subscription, options).into_body();
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    // Asks proxies of the nginx family not to hold frames back.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// Where the stream begins: `Last-Event-ID` wins over `cursor`, which wins over `since`.
+///
+/// A header that is no cursor cannot be refused: `EventSource` would never come back. Its stream
+/// begins at the head, with a `gap` that says so.
+fn start(parameters: &mut Parameters, headers: &HeaderMap) -> Result<Start, Problem> {
+    let cursor = parameters.start_of("cursor")?;
+    let older_name = parameters.start_of("lastEventId")?;
+    let since = parameters.time("since")?;
+    let header = headers.get("last-event-id").filter(|value| !value.is_empty());
+    if let Some(value) = header {
+        let cursor = value.to_str().ok().and_then(|text| text.parse().ok());
+        return Ok(cursor.map_or(Start::Unknown, Start::After));
+    }
+    match (cursor.or(older_name), since) {
+        (Some(start), _) => Ok(start),
+        (None, Some(at)) => Ok(Start::Since(at)),
+        (None, None) => Ok(Start::Now),
+    }
+}
+
+/// A place for those who read pages of the log; `since` may be a time or a cursor.
+pub(super) fn since(parameters: &mut Parameters) -> Result<Start, Problem> {
+    let Some(text) = parameters.one("since")?.filter(|text| !text.is_empty()) else {
+        return Ok(Start::Earliest);
+    };
+    if text == "earliest" {
+        return Ok(Start::Earliest);
+    }
+    if let Ok(ms) = text.parse() {
+        return Ok(Start::Since(radial_protocol::TimeMs(ms)));
+    }
+    let cursor = text.parse().map_err(|error: radial_protocol::cursor::CursorError| {
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            invalid("since is a time in milliseconds, or a cursor")
+        } else {
+            Problem::new(Code::InvalidCursor, format!("since {error}"))
+        }
+    })?;
+    Ok(Start::After(cursor))
+}

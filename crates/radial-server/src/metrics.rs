@@ -1,0 +1,136 @@
+//! `/metrics`: what the hub counted, as OpenMetrics text. Names carry the contract's words.
+
+use std::sync::atomic::Ordering;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+use radial_hub::{Readiness, Tallies};
+
+use crate::app::App;
+
+/// Everything that is counted, now.
+pub(crate) fn text(app: &App) -> String {
+    let connections = &app.connections;
+    let snapshot = Snapshot {
+        tallies: app.hub.stats().tallies(),
+        sockets: connections.sockets.load(Ordering::Relaxed),
+        streams: connections.streams.load(Ordering::Relaxed),
+        streams_opened: connections.streams_opened.load(Ordering::Relaxed),
+        ready: app.hub.readiness() == Readiness::Ready,
+    };
+    let mut registry = Registry::with_prefix("radial");
+    registry.register_collector(Box::new(snapshot));
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = encode(&mut text, &registry);
+    text
+}
+
+#[derive(Debug)]
+struct Snapshot {
+    tallies: Tallies,
+    sockets: u64,
+    streams: u64,
+    streams_opened: u64,
+    ready: bool,
+}
+
+impl Collector for Snapshot {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let tallies = &self.tallies;
+        gauge(
+            &mut encoder,
+            "ready",
+            "1 if the hub takes and gives events.",
+            u64::from(self.ready),
+        )?;
+        gauge(&mut encoder, "sockets", "Open TCP connections.", self.sockets)?;
+        gauge(&mut encoder, "connections", "Open event streams.", self.streams)?;
+        counter(
+            &mut encoder,
+            "connections_opened",
+            "Event streams ever opened.",
+            self.streams_opened,
+        )?;
+        counters(
+            &mut encoder,
+            "published_events",
+            "Events accepted, by persistence class.",
+            "persistence",
+            &tallies.accepted,
+        )?;
+        counter(
+            &mut encoder,
+            "duplicate_events",
+            "Publishes of an eventId that was known already.",
+            tallies.duplicates,
+        )?;
+        counters(
+            &mut encoder,
+            "refused_events",
+            "Events that were refused, by problem code.",
+            "code",
+            &tallies.refused_events,
+        )?;
+        counters(
+            &mut encoder,
+            "refused_requests",
+            "Requests that were refused as a whole, by problem code.",
+            "code",
+            &tallies.refused_requests,
+        )?;
+        counter(
+            &mut encoder,
+            "delivered_events",
+            "Events given to connections, once per connection.",
+            tallies.delivered,
+        )?;
+        counters(
+            &mut encoder,
+            "dropped_events",
+            "Events kept from a connection that asked for them, by reason.",
+            "reason",
+            &[("expired", tallies.expired)],
+        )
+    }
+}
+
+fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> Result<(), std::fmt::Error> {
+    let value = i64::try_from(value).unwrap_or(i64::MAX);
+    ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
+}
+
+fn counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> Result<(), std::fmt::Error> {
+    let descriptor = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    ConstCounter::new(value).encode(descriptor)
+}
+
+fn counters(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    label: &str,
+    values: &[(&'static str, u64)],
+) -> Result<(), std::fmt::Error> {
+    let mut descriptor = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (value_of_label, value) in values {
+        let labels = [(label, *value_of_label)];
+        ConstCounter::new(*value).encode(descriptor.encode_family(&labels)?)?;
+    }
+    Ok(())
+}

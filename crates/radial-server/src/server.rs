@@ -1,0 +1,175 @@
+//! From a configuration to a running hub, and from a signal to a clean stop.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use radial_hub::Hub;
+use radial_registry::{Folder, Registry, RegistryError};
+use tokio::net::TcpListener;
+
+use crate::app::{App, Mode};
+use crate::clock;
+use crate::config::Config;
+use crate::http::accept::{AcceptSettings, accept, listen};
+use crate::http::router::router;
+
+/// Why a hub could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The address is not this machine's own, and nobody would be asked for a credential.
+    #[error(
+        "cannot listen on {0}: credentials are not checked yet, so the hub serves loopback \
+         addresses only (127.0.0.1, [::1])"
+    )]
+    NotLoopback(SocketAddr),
+    /// The address is taken, or not this machine's.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The event types cannot be used.
+    #[error("{0}")]
+    Registry(#[from] RegistryError),
+    /// The data folder cannot be used.
+    #[error("{source}")]
+    Open {
+        /// The folder.
+        folder: PathBuf,
+        /// What failed.
+        #[source]
+        source: radial_hub::OpenError,
+    },
+    /// The signals of the operating system cannot be waited for.
+    #[error("cannot wait for signals: {0}")]
+    Signals(#[source] std::io::Error),
+}
+
+/// A hub that listens and is ready to run.
+pub struct Server {
+    app: Arc<App>,
+    listener: TcpListener,
+    address: SocketAddr,
+    accept: AcceptSettings,
+    drain_timeout: Duration,
+}
+
+impl Server {
+    /// Opens the data folder and the listening socket. Blocks on storage.
+    pub async fn bind(config: Config, mode: Mode) -> Result<Self, RunError> {
+        let address = config.server.listen;
+        if !address.ip().is_loopback() {
+            return Err(RunError::NotLoopback(address));
+        }
+        let listener = listen(address).map_err(|source| RunError::Listen { address, source })?;
+        let address =
+            listener.local_addr().map_err(|source| RunError::Listen { address, source })?;
+        let registry = Arc::new(registry(&config)?);
+        let folder = config.server.data.clone();
+        let hub_config = radial_hub::Config {
+            folder: folder.clone(),
+            boot: clock::boot(),
+            tenants: config.hub.tenants.clone(),
+            registry,
+            timeline: config.timeline,
+            disabled: config.hub.disabled,
+        };
+        let opened = tokio::task::spawn_blocking(|| Hub::open(hub_config, clock::runtime())).await;
+        let hub = opened
+            .expect("opening a hub does not panic")
+            .map_err(|source| RunError::Open { folder: folder.clone(), source })?;
+        tracing::info!(
+            %address,
+            data = %folder.display(),
+            node = %config.server.node,
+            types = hub.registry().len(),
+            disabled = config.hub.disabled,
+            "hub opened"
+        );
+        Ok(Self {
+            app: Arc::new(App::new(&config, mode, Arc::new(hub))),
+            listener,
+            address,
+            accept: AcceptSettings {
+                header_timeout: config.server.header_timeout,
+                max_connections: config.server.max_connections as u64,
+            },
+            drain_timeout: config.server.drain_timeout,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` resolves; then says goodbye to every stream, finishes what was
+    /// accepted, syncs, and returns.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let app = Arc::clone(&self.app);
+        let accepting = tokio::spawn(accept(
+            self.listener,
+            Arc::clone(&app),
+            router(Arc::clone(&app)),
+            self.accept,
+        ));
+        stop.await;
+        tracing::info!("draining");
+        app.hub.drain();
+        app.drain.cancel();
+        let drained = tokio::time::timeout(self.drain_timeout, async {
+            if let Ok(open) = accepting.await {
+                open.wait().await;
+            }
+        });
+        if drained.await.is_err() {
+            tracing::warn!("some connections did not end in time and are cut");
+        }
+        let hub = Arc::clone(&app.hub);
+        // The log syncs on a thread of its own; a panic there has been reported by the log.
+        let _ = tokio::task::spawn_blocking(move || hub.close()).await;
+        tracing::info!("stopped");
+    }
+}
+
+fn registry(config: &Config) -> Result<Registry, RegistryError> {
+    let builtin = config.hub.builtin_types.then(Registry::builtin);
+    match (builtin, &config.hub.registry) {
+        (Some(builtin), Some(folder)) => builtin.extended_with(&Registry::load_folder(folder)?),
+        (None, Some(folder)) => Registry::load_folder(folder),
+        (Some(builtin), None) => Ok(builtin),
+        (None, None) => Registry::from_folder(&Folder::of([])),
+    }
+}
+
+/// Runs a hub until SIGTERM or SIGINT, and stops it cleanly.
+///
+/// `announce` is called once with the address, when connections are taken.
+pub async fn run(
+    config: Config,
+    mode: Mode,
+    announce: impl FnOnce(SocketAddr),
+) -> Result<(), RunError> {
+    let server = Server::bind(config, mode).await?;
+    let stop = stop_signal().map_err(RunError::Signals)?;
+    announce(server.address());
+    server.run(stop).await;
+    Ok(())
+}
+
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,100 @@
+//! A hub as a real child process: to be killed, stopped, and started again with its data.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::PATIENCE;
+
+/// A running `radial dev`.
+pub struct HubProcess {
+    binary: PathBuf,
+    data: PathBuf,
+    address: SocketAddr,
+    child: Child,
+}
+
+impl HubProcess {
+    /// Starts `binary dev` on a free port, and waits until it listens.
+    pub async fn start(binary: &Path, data: &Path) -> Result<Self> {
+        Self::start_at(binary, data, SocketAddr::from(([127, 0, 0, 1], 0)), &[]).await
+    }
+
+    /// The same with environment variables.
+    pub async fn start_with(
+        binary: &Path,
+        data: &Path,
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
+        Self::start_at(binary, data, SocketAddr::from(([127, 0, 0, 1], 0)), environment).await
+    }
+
+    async fn start_at(
+        binary: &Path,
+        data: &Path,
+        listen: SocketAddr,
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
+        let mut child = Command::new(binary)
+            .args(["dev", "--listen", &listen.to_string(), "--data"])
+            .arg(data)
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{} does not start", binary.display()))?;
+        let stdout = child.stdout.take().context("standard output is piped")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let first =
+            timeout(PATIENCE, lines.next_line()).await.context("the hub says nothing")??;
+        let Some(address) =
+            first.as_deref().and_then(|line| line.strip_prefix("listening on http://"))
+        else {
+            bail!("the hub's first line is {first:?}");
+        };
+        let address = address.parse()?;
+        // The rest is read away, so that a full pipe never stops the hub.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Ok(Self { binary: binary.to_owned(), data: data.to_owned(), address, child })
+    }
+
+    /// Where the hub listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The hub's address as clients are given it.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Kills the hub with SIGKILL and waits until it is gone.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.child.kill().await.context("the hub cannot be killed")
+    }
+
+    /// Sends SIGTERM and waits for the exit.
+    pub async fn terminate(&mut self) -> Result<ExitStatus> {
+        let id = self.child.id().context("the hub has ended already")?;
+        let sent = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
+        if !sent.success() {
+            bail!("SIGTERM could not be sent");
+        }
+        timeout(PATIENCE, self.child.wait())
+            .await
+            .context("the hub does not stop")?
+            .map_err(Into::into)
+    }
+
+    /// Starts the hub again with its data, on the same port.
+    pub async fn start_again(&mut self) -> Result<()> {
+        *self = Self::start_at(&self.binary, &self.data, self.address, &[]).await?;
+        Ok(())
+    }
+}

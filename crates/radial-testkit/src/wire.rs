@@ -1,0 +1,151 @@
+//! HTTP/1.1 by hand: what goes over the socket is what the test says, well-formed or not.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result, bail};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::PATIENCE;
+
+/// A whole answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body, without its transfer coding.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The first header of this name, in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        find(&self.headers, name)
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Result<serde_json::Value> {
+        serde_json::from_slice(&self.body)
+            .with_context(|| format!("no JSON: {:?}", String::from_utf8_lossy(&self.body)))
+    }
+}
+
+fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+}
+
+/// Writes the head of a request. A `host` or `content-length` among the headers replaces the
+/// usual one.
+pub fn head(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> String {
+    let mut head = format!("{method} {path} HTTP/1.1\r\n");
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        head.push_str(&format!("host: {address}\r\n"));
+    }
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head
+}
+
+/// Sends one request on a connection of its own, and reads the answer.
+pub async fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<Answer> {
+    let mut head = head(address, method, path, headers);
+    head.push_str("connection: close\r\n");
+    if !body.is_empty() || method == "POST" {
+        head.push_str(&format!("content-length: {}\r\n", body.len()));
+    }
+    head.push_str("\r\n");
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(body);
+    exchange(address, &bytes).await
+}
+
+/// Sends these bytes on a connection of its own, and reads what comes back until it is closed.
+pub async fn exchange(address: SocketAddr, bytes: &[u8]) -> Result<Answer> {
+    let work = async {
+        let mut socket = TcpStream::connect(address).await?;
+        let (mut reading, mut writing) = socket.split();
+        let mut answer = Vec::new();
+        // Both at once: a refusal may come before the whole body has gone out.
+        let (sent, read) = tokio::join!(writing.write_all(bytes), reading.read_to_end(&mut answer));
+        match (sent, read) {
+            (_, Ok(_)) => parse(&answer),
+            (_, Err(error)) => bail!("no answer: {error}"),
+        }
+    };
+    timeout(PATIENCE, work).await.context("no answer in time")?
+}
+
+/// Splits an answer's head from what follows it.
+pub(crate) fn parse_head(bytes: &[u8]) -> Option<(u16, Vec<(String, String)>, usize)> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let text = String::from_utf8_lossy(bytes.get(..end)?).into_owned();
+    let mut lines = text.split("\r\n");
+    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+    let headers = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    Some((status, headers, end + 4))
+}
+
+fn parse(bytes: &[u8]) -> Result<Answer> {
+    let (status, headers, start) = parse_head(bytes)
+        .with_context(|| format!("no HTTP: {:?}", String::from_utf8_lossy(bytes)))?;
+    let rest = bytes.get(start..).unwrap_or_default();
+    let body = if find(&headers, "transfer-encoding") == Some("chunked") {
+        let mut chunks = Chunks::default();
+        chunks.feed(rest)?
+    } else {
+        rest.to_vec()
+    };
+    Ok(Answer { status, headers, body })
+}
+
+/// Takes the chunked transfer coding off, however the bytes arrive.
+#[derive(Debug, Default)]
+pub(crate) struct Chunks {
+    held: Vec<u8>,
+    ended: bool,
+}
+
+impl Chunks {
+    /// Adds bytes and returns what they complete.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<Vec<u8>> {
+        self.held.extend_from_slice(bytes);
+        let mut out = Vec::new();
+        while let Some(line_end) = self.held.windows(2).position(|window| window == b"\r\n") {
+            let line = String::from_utf8_lossy(self.held.get(..line_end).unwrap_or_default());
+            let size = usize::from_str_radix(line.trim(), 16)
+                .with_context(|| format!("no chunk size: {line:?}"))?;
+            let (start, end) = (line_end + 2, line_end + 2 + size);
+            if self.held.len() < end + 2 {
+                break;
+            }
+            if self.held.get(end..end + 2) != Some(b"\r\n") {
+                bail!("a chunk does not end where it says");
+            }
+            out.extend_from_slice(self.held.get(start..end).unwrap_or_default());
+            self.held.drain(..end + 2);
+            if size == 0 {
+                self.ended = true;
+                break;
+            }
+        }
+        Ok(out)
+    }
+
+    /// Whether the last chunk has come.
+    pub(crate) fn ended(&self) -> bool {
+        self.ended
+    }
+}
