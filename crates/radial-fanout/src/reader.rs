@@ -62,13 +62,15 @@ pub struct Reader {
     filter: Filter,
     place: Offset,
     position: Option<u64>,
+    /// Where the timeline ended when the reader came: `live` events before it are never replayed.
+    live_from: Option<u64>,
     tally: Tally,
 }
 
 impl Reader {
     /// A reader that has dealt with everything up to `place`.
     pub fn new(filter: Filter, place: Offset) -> Self {
-        Self { filter, place, position: None, tally: Tally::default() }
+        Self { filter, place, position: None, live_from: None, tally: Tally::default() }
     }
 
     /// Everything at or before it has been delivered, or by policy never will be.
@@ -88,6 +90,7 @@ impl Reader {
 
     /// Takes what is due from the timeline, or says what is needed instead.
     pub fn step(&mut self, timeline: &Timeline, now: TimeMs) -> Step {
+        let live_from = *self.live_from.get_or_insert_with(|| timeline.end());
         let Some(position) = self.position.or_else(|| timeline.position_after(self.place)) else {
             return Step::ReadLog(self.place);
         };
@@ -100,7 +103,9 @@ impl Reader {
             return Step::Wait;
         }
         self.place = self.place.max(stretch.place);
-        Step::Deliver(self.admitted(stretch.events.into_iter().map(Found::Event), now))
+        let events = (position..).zip(stretch.events);
+        let due = events.filter(|(at, event)| event.place.is_some() || *at >= live_from);
+        Step::Deliver(self.admitted(due.map(|(_, event)| Found::Event(event)), now))
     }
 
     /// Takes a page of the log that was read on after [`Self::place`] and reaches to `to`.

@@ -93,6 +93,11 @@ impl Timeline {
         self.row.read().unwrap_or_else(PoisonError::into_inner).head
     }
 
+    /// The position that the next event will have.
+    pub(crate) fn end(&self) -> u64 {
+        self.row.read().unwrap_or_else(PoisonError::into_inner).end()
+    }
+
     /// The position from which a reader at this place goes on, if the timeline reaches back so far.
     ///
     /// `live` events that were published at this very place are behind the position: they were

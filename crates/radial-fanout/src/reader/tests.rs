@@ -110,9 +110,12 @@ fn live_events_reach_those_who_are_there_in_one_order() {
     timeline.publish([logged(2), event("live-b", None)]);
     assert_eq!(drain(&mut early, &timeline, &[]), ["1", "live-a", "2", "live-b"]);
     assert_eq!(early.place().get(), 2);
-    // Who comes back to the head gets neither of them; who comes back to 1 gets what came after.
+    // Whoever comes later gets neither of them, wherever it begins.
     assert!(drain(&mut reader(2), &timeline, &[]).is_empty());
-    assert_eq!(drain(&mut reader(1), &timeline, &[]), ["2", "live-b"]);
+    let mut late = reader(0);
+    assert_eq!(drain(&mut late, &timeline, &[]), ["1", "2"]);
+    timeline.publish([event("live-c", None)]);
+    assert_eq!(drain(&mut late, &timeline, &[]), ["live-c"]);
 }
 
 #[test]
