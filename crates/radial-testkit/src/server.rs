@@ -17,7 +17,7 @@ use crate::wire::{Answer, request};
 pub struct TestServer {
     address: SocketAddr,
     folder: Option<tempfile::TempDir>,
-    settings: Vec<(&'static str, String)>,
+    settings: Vec<(String, String)>,
     stop: Arc<Notify>,
     running: JoinHandle<()>,
 }
@@ -29,14 +29,17 @@ impl TestServer {
     }
 
     /// A hub with some settings, by their names in the configuration file.
-    pub async fn with(settings: &[(&'static str, &str)]) -> Result<Self> {
-        let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    pub async fn with(settings: &[(&str, &str)]) -> Result<Self> {
+        let settings = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         Self::open(tempfile::tempdir()?, settings, SocketAddr::from(([127, 0, 0, 1], 0))).await
     }
 
     async fn open(
         folder: tempfile::TempDir,
-        settings: Vec<(&'static str, String)>,
+        settings: Vec<(String, String)>,
         listen: SocketAddr,
     ) -> Result<Self> {
         let config = config(folder.path(), &settings, listen)?;
@@ -95,16 +98,14 @@ impl TestServer {
     }
 }
 
-fn config(
-    folder: &Path,
-    settings: &[(&'static str, String)],
-    listen: SocketAddr,
-) -> Result<Config> {
-    let mut flags = vec![
+fn config(folder: &Path, settings: &[(String, String)], listen: SocketAddr) -> Result<Config> {
+    let flags = vec![
         ("server.listen", "--listen", listen.to_string()),
         ("server.data", "--data", folder.display().to_string()),
     ];
-    flags.extend(settings.iter().map(|(name, value)| (*name, "--set", value.clone())));
-    let sources = Sources { file: None, environment: Vec::new(), flags };
+    let variable = |name: &str| format!("RADIAL__{}", name.replace('.', "__").to_uppercase());
+    let environment =
+        settings.iter().map(|(name, value)| (variable(name), value.clone())).collect();
+    let sources = Sources { file: None, environment, flags };
     Ok(load(sources)?.config)
 }

@@ -1,5 +1,6 @@
 //! HTTP/1.1 by hand: what goes over the socket is what the test says, well-formed or not.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, bail};
@@ -42,10 +43,10 @@ fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 pub fn head(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> String {
     let mut head = format!("{method} {path} HTTP/1.1\r\n");
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-        head.push_str(&format!("host: {address}\r\n"));
+        let _ = write!(head, "host: {address}\r\n");
     }
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(head, "{name}: {value}\r\n");
     }
     head
 }
@@ -61,7 +62,7 @@ pub async fn request(
     let mut head = head(address, method, path, headers);
     head.push_str("connection: close\r\n");
     if !body.is_empty() || method == "POST" {
-        head.push_str(&format!("content-length: {}\r\n", body.len()));
+        let _ = write!(head, "content-length: {}\r\n", body.len());
     }
     head.push_str("\r\n");
     let mut bytes = head.into_bytes();
@@ -85,8 +86,11 @@ pub async fn exchange(address: SocketAddr, bytes: &[u8]) -> Result<Answer> {
     timeout(PATIENCE, work).await.context("no answer in time")?
 }
 
+/// The status, the headers, and where the body begins.
+pub(crate) type Head = (u16, Vec<(String, String)>, usize);
+
 /// Splits an answer's head from what follows it.
-pub(crate) fn parse_head(bytes: &[u8]) -> Option<(u16, Vec<(String, String)>, usize)> {
+pub(crate) fn parse_head(bytes: &[u8]) -> Option<Head> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let text = String::from_utf8_lossy(bytes.get(..end)?).into_owned();
     let mut lines = text.split("\r\n");

@@ -6,4 +6,5 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod conformance;
 mod stream;
