@@ -1,0 +1,26 @@
+//! The commands, one file each.
+
+pub(crate) mod config;
+pub(crate) mod dev;
+pub(crate) mod events;
+mod hub;
+pub(crate) mod publish;
+pub(crate) mod registry;
+pub(crate) mod serve;
+pub(crate) mod tail;
+
+use crate::cli::Command;
+use crate::failure::Failure;
+
+/// Runs a command to its end.
+pub(crate) async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Dev(args) => dev::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
+        Command::Publish(args) => publish::run(args).await,
+        Command::Tail(args) => tail::run(args).await,
+        Command::Events(args) => events::run(args).await,
+        Command::Registry(command) => registry::run(&command),
+        Command::Config(command) => config::run(&command),
+    }
+}

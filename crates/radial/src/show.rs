@@ -1,0 +1,59 @@
+//! A delivered event as a line for people.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::moment;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Delivered<'a> {
+    #[serde(borrow)]
+    event_type: Cow<'a, str>,
+    #[serde(borrow)]
+    channel: Cow<'a, str>,
+    received_at: u64,
+    #[serde(borrow)]
+    event_data: &'a RawValue,
+}
+
+/// `time type channel data`; JSON that is no delivered event stays as it is.
+pub(crate) fn human_line(json: &str) -> String {
+    let line = match serde_json::from_str::<Delivered<'_>>(json) {
+        Ok(event) => format!(
+            "{} {} {} {}",
+            moment::utc(event.received_at),
+            event.event_type,
+            event.channel,
+            event.event_data.get()
+        ),
+        Err(_) => json.to_owned(),
+    };
+    if line.chars().any(char::is_control) {
+        line.replace(char::is_control, "\u{fffd}")
+    } else {
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_time_type_channel_and_data() {
+        let json = r#"{"cursor":"AAAAAAAAAAA.1","offset":1,"eventId":"e","eventType":"card.moved",
+            "eventData":{"n":1.0},"version":"1","channel":"board:1","receivedAt":0}"#;
+        assert_eq!(human_line(json), r#"1970-01-01T00:00:00.000Z card.moved board:1 {"n":1.0}"#);
+    }
+
+    #[test]
+    fn no_event_can_command_the_terminal() {
+        let json = "{\"eventType\":\"a.b\",\"eventData\":\"\u{9b}2J\u{7f}\",\"channel\":\"main\",\"receivedAt\":0}";
+        let shown = human_line(json);
+        assert!(shown.ends_with("\"\u{fffd}2J\u{fffd}\""), "{shown:?}");
+        assert_eq!(human_line("no\njson"), "no\u{fffd}json");
+    }
+}
