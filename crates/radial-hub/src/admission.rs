@@ -3,14 +3,15 @@
 //! The order is: type, rights, schema, wishes. Whoever may not publish a type learns nothing of
 //! its schema.
 
-use radial_log::{Entry, Fingerprint};
+use radial_log::{Change, Conflict, Effect, Entry, Fingerprint};
 use radial_protocol::envelope::PublishRequest;
-use radial_protocol::event::{Content, Draft, Head, Priority, Scope};
+use radial_protocol::event::{Content, Draft, EntityRef, Head, Priority, Scope};
 use radial_protocol::grants::{Grants, any_matches};
-use radial_protocol::names::{EventId, SessionId, UserId};
+use radial_protocol::names::{EventId, Id, SessionId, UserId};
 use radial_protocol::problem::Violation;
 use radial_protocol::{Code, Problem};
-use radial_registry::{EventType, Policy, Registry, SchemaVersion};
+use radial_registry::{EntityId, EventType, Pointer, Policy, Registry, SchemaVersion, StateChange};
+use serde_json::Value;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Checks a request and makes its event, without a place yet.
@@ -32,7 +33,8 @@ pub(crate) fn admit(
     check_rights(grants, request, policy)?;
     let (user, session) = identity(grants, request)?;
     check_scope(policy, user.as_ref(), session.as_ref())?;
-    let version = check_schema(event_type, request)?;
+    let (version, data) = check_schema(event_type, request)?;
+    let change = change(policy, request, &data, user.as_ref(), session.as_ref())?;
     let (priority, ttl_ms) = check_wishes(policy, request)?;
     let event_id = match &request.event_id {
         Some(id) => id.clone(),
@@ -55,6 +57,7 @@ pub(crate) fn admit(
         ttl_ms,
         ack: policy.ack,
         correlation_id: request.correlation_id.clone(),
+        entity: None,
     };
     let content = Content {
         tenant: &grants.tenant,
@@ -63,7 +66,7 @@ pub(crate) fn admit(
         timestamp: request.timestamp,
         causation_id: request.causation_id.as_ref(),
     };
-    Ok(Entry { draft: Draft::new(head, &content), fingerprint })
+    Ok(Entry { draft: Draft::new(head, &content), fingerprint, change })
 }
 
 fn check_rights(grants: &Grants, request: &PublishRequest, policy: &Policy) -> Result<(), Problem> {
@@ -125,11 +128,11 @@ fn check_scope(
 fn check_schema<'a>(
     event_type: &'a EventType,
     request: &PublishRequest,
-) -> Result<&'a SchemaVersion, Problem> {
+) -> Result<(&'a SchemaVersion, Value), Problem> {
     let version = event_type
         .version(request.version.as_deref())
         .map_err(|unknown| Problem::new(Code::UnknownVersion, unknown.to_string()))?;
-    let data = serde_json::from_str(&request.data)
+    let data: Value = serde_json::from_str(&request.data)
         .map_err(|error| Problem::new(Code::MalformedJson, format!("eventData: {error}")))?;
     version.validate(&data).map_err(|violations| {
         let places = if violations.len() == 1 { "place breaks" } else { "places break" };
@@ -146,7 +149,71 @@ fn check_schema<'a>(
             .collect();
         problem
     })?;
-    Ok(version)
+    Ok((version, data))
+}
+
+/// What the event does to an entity, if its type is about one.
+fn change(
+    policy: &Policy,
+    request: &PublishRequest,
+    data: &Value,
+    user: Option<&UserId>,
+    session: Option<&SessionId>,
+) -> Result<Option<Change>, Problem> {
+    let Some(entity) = &policy.entity else {
+        return match request.expected_version {
+            None => Ok(None),
+            Some(_) => Err(Problem::new(
+                Code::PolicyConflict,
+                "expectedVersion is for types that are about an entity",
+            )),
+        };
+    };
+    let id = match &entity.id {
+        EntityId::Field(pointer) => entity_id(pointer, data)?,
+        EntityId::User => own_id(user.map(UserId::as_str), "user")?,
+        EntityId::Session => own_id(session.map(SessionId::as_str), "session")?,
+    };
+    Ok(Some(Change {
+        entity: EntityRef { entity_type: entity.entity_type.clone(), id },
+        effect: match entity.state {
+            _ if entity.deletes => Effect::Delete,
+            StateChange::None => Effect::None,
+            StateChange::Merge => Effect::Merge,
+            StateChange::Replace => Effect::Replace,
+        },
+        conflict: match entity.conflict {
+            radial_registry::Conflict::Reject => Conflict::Reject,
+            radial_registry::Conflict::LastWriteWins => Conflict::LastWriteWins,
+            radial_registry::Conflict::MergeDisjoint => Conflict::MergeDisjoint,
+        },
+        expected_version: request.expected_version,
+        data: request.data.clone(),
+    }))
+}
+
+fn entity_id(pointer: &Pointer, data: &Value) -> Result<Id, Problem> {
+    let text = match pointer.find(data) {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        _ => None,
+    };
+    text.and_then(|text| Id::new(&text).ok()).ok_or_else(|| {
+        let message =
+            "is the entity's id: text of 1 to 256 bytes without control characters, or a number";
+        let mut problem = Problem::new(Code::SchemaViolation, "the event names no entity");
+        let pointer = pointer.as_str().to_owned();
+        problem.errors.push(Violation { pointer, message: message.to_owned() });
+        problem
+    })
+}
+
+fn own_id(id: Option<&str>, what: &str) -> Result<Id, Problem> {
+    id.and_then(|id| Id::new(id).ok()).ok_or_else(|| {
+        let detail =
+            format!("the event changes what is its {what}'s own, and the credential has no {what}");
+        Problem::new(Code::ScopeWithoutIdentity, detail)
+    })
 }
 
 /// What a request may ask of the policy: less, never more (protocol §3).
@@ -176,8 +243,8 @@ fn check_wishes(
     {
         return conflict("routes may only name some of the registry's routes for this type");
     }
-    if request.expected_version.is_some() {
-        return conflict("expectedVersion needs entity versions, which this hub does not keep yet");
+    if policy.changes_state() && policy.scope == Scope::Channel && request.audience.is_some() {
+        return conflict("an event that changes a channel's entity cannot have an audience");
     }
     Ok((request.priority.unwrap_or(policy.priority), request.ttl_ms.or(policy_ttl_ms)))
 }

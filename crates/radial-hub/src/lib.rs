@@ -6,13 +6,16 @@
 //! and the random bits.
 
 mod admission;
+mod entities;
 mod history;
 mod hub;
 mod publish;
 mod runtime;
+mod snapshot;
 mod stats;
 mod subscription;
 
+pub use entities::{EntityPage, EntityQuery};
 pub use history::{HistoryPage, HistoryQuery};
 pub use hub::{Config, Hub, OpenError, Readiness};
 pub use publish::PublishResult;

@@ -1,12 +1,15 @@
 //! Publishing: many requests in, one answer or problem for each, in order.
 
-use radial_log::{Append, AppendError, Entry, Outcome};
+use radial_log::{
+    Append, AppendError, ENTITY_STATE_BYTES_MAX, Entry, Outcome, Refused, RefusedReason,
+};
 use radial_protocol::answer::Accepted;
 use radial_protocol::envelope::PublishRequest;
 use radial_protocol::event::Persistence;
 use radial_protocol::grants::Grants;
 use radial_protocol::names::EventId;
-use radial_protocol::{Code, Cursor, Problem, TimeMs};
+use radial_protocol::problem::Current;
+use radial_protocol::{Code, Problem, TimeMs};
 use std::sync::Arc;
 
 use crate::admission::admit;
@@ -46,7 +49,7 @@ impl Hub {
                 Err(problem) => Some(Err(problem)),
                 Ok(entry) if entry.draft.head.persistence == Persistence::Live => {
                     let accepted = accepted_live(&entry);
-                    timeline.publish([Arc::new(entry.draft.place(None, now))]);
+                    timeline.publish([Arc::new(entry.draft.place(None, now, None))]);
                     Some(Ok(accepted))
                 }
                 Ok(entry) => {
@@ -60,7 +63,7 @@ impl Hub {
         for (position, expected) in expected.into_iter().enumerate() {
             let index = expected.index;
             let result = match &outcomes {
-                Ok(outcomes) => answer(expected, outcomes.get(position).copied()),
+                Ok(outcomes) => self.answer(grants, expected, outcomes.get(position)),
                 Err(problem) => Err(problem.clone()),
             };
             if let Some(slot) = results.get_mut(index) {
@@ -112,8 +115,9 @@ impl Hub {
         }
         if first == Some(Persistence::Live) {
             let accepted = entries.iter().map(accepted_live).collect();
-            timeline
-                .publish(entries.into_iter().map(|entry| Arc::new(entry.draft.place(None, now))));
+            timeline.publish(
+                entries.into_iter().map(|entry| Arc::new(entry.draft.place(None, now, None))),
+            );
             return Ok(accepted);
         }
         let expected: Vec<_> =
@@ -121,8 +125,8 @@ impl Hub {
         let outcomes = self.append(grants, entries, true, now).await?;
         expected
             .into_iter()
-            .zip(outcomes)
-            .map(|(expected, outcome)| answer(expected, Some(outcome)))
+            .zip(&outcomes)
+            .map(|(expected, outcome)| self.answer(grants, expected, Some(outcome)))
             .collect()
     }
 
@@ -141,7 +145,73 @@ impl Hub {
             return Ok(Vec::new());
         }
         let append = Append { tenant: grants.tenant.clone(), entries, atomic, now };
-        self.log.append(append).await.map_err(append_problem)
+        self.log.append(append).await.map_err(|error| self.append_problem(grants, error))
+    }
+
+    fn answer(
+        &self,
+        grants: &Grants,
+        expected: Expected,
+        outcome: Option<&Outcome>,
+    ) -> PublishResult {
+        let (standing, duplicate) = match outcome {
+            Some(Outcome::Appended(standing)) => (standing, false),
+            Some(Outcome::Duplicate(standing)) => (standing, true),
+            Some(Outcome::Mismatch) => return Err(mismatch()),
+            Some(Outcome::Refused(refused)) => return Err(self.refusal(grants, refused)),
+            None => return Err(Problem::new(Code::Internal, "the log gave no outcome")),
+        };
+        Ok(Accepted {
+            event_id: expected.event_id,
+            cursor: Some(standing.cursor),
+            offset: Some(standing.cursor.offset),
+            entity_version: standing.entity_version,
+            duplicate,
+            persistence: expected.persistence,
+        })
+    }
+
+    fn append_problem(&self, grants: &Grants, error: AppendError) -> Problem {
+        let code = match error {
+            AppendError::BatchMismatch => return mismatch(),
+            AppendError::BatchRefused { index, refused } => {
+                let mut problem = self.refusal(grants, &refused);
+                problem.detail = format!("event {index} of the batch: {}", problem.detail);
+                return problem;
+            }
+            AppendError::BatchConflict => Code::BatchConflict,
+            AppendError::UnknownTenant => Code::Internal,
+            AppendError::Poisoned => Code::LogUnavailable,
+            AppendError::Overloaded => Code::Overloaded,
+            AppendError::Closed => Code::Draining,
+        };
+        Problem::new(code, error.to_string())
+    }
+
+    /// A change that an entity does not take, with what it is now for those who may see it.
+    fn refusal(&self, grants: &Grants, refused: &Refused) -> Problem {
+        let version = refused.version;
+        let mut problem = match refused.reason {
+            RefusedReason::Version => Problem::new(
+                Code::VersionConflict,
+                format!("the change is based on another version; the current one is {version}"),
+            ),
+            RefusedReason::Deleted => Problem::new(
+                Code::EntityDeleted,
+                format!("version {version} deleted the entity; only a replacement begins it again"),
+            ),
+            RefusedReason::TooLarge => Problem::new(
+                Code::EventTooLarge,
+                format!("the entity's state would have more than {ENTITY_STATE_BYTES_MAX} bytes"),
+            ),
+        };
+        let visible = refused.last.as_deref().is_some_and(|last| self.may_see(grants, last));
+        let state = refused.state.as_deref().filter(|_| visible);
+        problem.current = Some(Current {
+            current_version: version,
+            current_state: state.and_then(|state| serde_json::from_str(state).ok()),
+        });
+        problem
     }
 
     fn count(&self, results: &[PublishResult]) {
@@ -180,41 +250,9 @@ fn accepted_live(entry: &Entry) -> Accepted {
     }
 }
 
-fn answer(expected: Expected, outcome: Option<Outcome>) -> PublishResult {
-    let Expected { event_id, persistence, .. } = expected;
-    let accepted = |cursor: Cursor, duplicate| {
-        Ok(Accepted {
-            event_id: event_id.clone(),
-            cursor: Some(cursor),
-            offset: Some(cursor.offset),
-            entity_version: None,
-            duplicate,
-            persistence,
-        })
-    };
-    match outcome {
-        Some(Outcome::Appended(cursor)) => accepted(cursor, false),
-        Some(Outcome::Duplicate(cursor)) => accepted(cursor, true),
-        Some(Outcome::Mismatch) => Err(mismatch()),
-        None => Err(Problem::new(Code::Internal, "the log gave no outcome for the event")),
-    }
-}
-
 fn mismatch() -> Problem {
     Problem::new(
         Code::IdempotencyMismatch,
         "this eventId was published before with another type, version, channel, audience, user or data",
     )
-}
-
-fn append_problem(error: AppendError) -> Problem {
-    let code = match error {
-        AppendError::BatchConflict => Code::BatchConflict,
-        AppendError::BatchMismatch => return mismatch(),
-        AppendError::UnknownTenant => Code::Internal,
-        AppendError::Poisoned => Code::LogUnavailable,
-        AppendError::Overloaded => Code::Overloaded,
-        AppendError::Closed => Code::Draining,
-    };
-    Problem::new(code, error.to_string())
 }

@@ -7,14 +7,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use radial_fanout::{Due, Found, Reader, Step, Tally, Timeline};
-use radial_log::{Bounds, Item, Missing, MissingReason, Page, PageLimit};
+use radial_log::{Bounds, EntitySelection, Item, Missing, MissingReason, Page, PageLimit};
 use radial_protocol::control::{Control, Gap, GapReason, GapScope, GrantedFilter, Resumed};
 use radial_protocol::filter::{Filter, Selection, View};
 use radial_protocol::grants::Grants;
-use radial_protocol::{Code, Cursor, Epoch, Event, Offset, Problem, TenantId, TimeMs};
+use radial_protocol::{Code, Cursor, Epoch, Event, Name, Offset, Problem, TenantId, TimeMs};
 use tokio::sync::watch;
 
 use crate::hub::Hub;
+use crate::snapshot::SnapshotReading;
 
 /// A page of the log, as large as a reader's step (protocol §5).
 const PAGE: PageLimit = PageLimit { items: 1_000, bytes: 1024 * 1024 };
@@ -41,6 +42,8 @@ pub struct SubscribeRequest {
     pub selection: Selection,
     /// Where to begin.
     pub start: Start,
+    /// Entity types whose state comes first, unless the client has a place to go on from.
+    pub snapshot: Vec<Name>,
 }
 
 /// What became of the request; the transport makes its `hello` from it.
@@ -52,6 +55,9 @@ pub struct Opening {
     pub resumed: Resumed,
     /// The filter as it was granted.
     pub filter: GrantedFilter,
+    /// Whether a client that dies now may come back to `cursor`: nothing is missing, and no
+    /// snapshot comes first.
+    pub is_place: bool,
 }
 
 /// One thing that goes out to a connection.
@@ -73,6 +79,7 @@ pub struct Subscription {
     epoch: Epoch,
     opening: Opening,
     ready: VecDeque<Frame>,
+    snapshot: Option<SnapshotReading>,
     live: bool,
     counted: Tally,
 }
@@ -100,9 +107,19 @@ impl Hub {
             Start::Since(at) => Some(self.place_before(&grants, at).await?),
             _ => None,
         };
-        let (place, resumed, gap) = begin(request.start, since, &bounds);
+        let wants_snapshot = !request.snapshot.is_empty();
+        let mut beginning = begin(request.start, since, &bounds, wants_snapshot);
+        let snapshot = if beginning.wants_snapshot && wants_snapshot {
+            let snapshot = self.open_snapshot(&grants, &filter, request.snapshot).await?;
+            beginning.go_on_from(snapshot.cursor());
+            Some(snapshot)
+        } else {
+            None
+        };
+        let Beginning { place, resumed, gap, .. } = beginning;
         let opening = Opening {
             cursor: Cursor { epoch: bounds.epoch, offset: place },
+            is_place: resumed.complete && snapshot.is_none(),
             resumed,
             filter: GrantedFilter {
                 channels: filter.selection().channels.clone(),
@@ -118,9 +135,27 @@ impl Hub {
             epoch: bounds.epoch,
             opening,
             ready: gap.into_iter().map(|gap| Frame::Control(Control::Gap(gap))).collect(),
+            snapshot,
             live: false,
             counted: Tally::default(),
         })
+    }
+
+    async fn open_snapshot(
+        self: &Arc<Self>,
+        grants: &Arc<Grants>,
+        filter: &Filter,
+        types: Vec<Name>,
+    ) -> Result<SnapshotReading, Problem> {
+        let channels = filter.selection().channels.clone();
+        let filter = self.entity_filter(grants, channels.clone())?;
+        let (hub, tenant) = (Arc::clone(self), grants.tenant.clone());
+        let selection = EntitySelection { channels, types, id: None, after: None };
+        let pages = tokio::task::spawn_blocking(move || hub.log.entities(&tenant, selection))
+            .await
+            .map_err(|_| no_log())?
+            .map_err(|error| read_problem(&error))?;
+        Ok(SnapshotReading::new(pages, filter))
     }
 
     async fn place_before(
@@ -136,33 +171,64 @@ impl Hub {
     }
 }
 
-/// Decides where a stream begins, what is said of the resume, and the gap that it begins with.
-///
-/// A stretch that retention or a crash took is found while reading. A cursor of another history,
-/// or from beyond the head, says nothing about this one: the stream goes on from the head.
-fn begin(start: Start, since: Option<Offset>, bounds: &Bounds) -> (Offset, Resumed, Option<Gap>) {
-    let oldest = bounds.first.previous();
-    let fresh = |place| (place, Resumed { from: None, complete: true }, None);
-    let broken = |from: Option<Cursor>, reason| {
+/// Where a stream begins, and what is said of the resume.
+struct Beginning {
+    place: Offset,
+    resumed: Resumed,
+    /// The gap that the stream begins with.
+    gap: Option<Gap>,
+    /// Whether the client has no place to go on from.
+    wants_snapshot: bool,
+}
+
+impl Beginning {
+    fn fresh(place: Offset, wants_snapshot: bool) -> Self {
+        let resumed = Resumed { from: None, complete: true };
+        Self { place, resumed, gap: None, wants_snapshot }
+    }
+
+    fn broken(from: Option<Cursor>, reason: GapReason, bounds: &Bounds) -> Self {
         let to = Cursor { epoch: bounds.epoch, offset: bounds.head };
-        let gap = Gap { reason, scope: GapScope::All, from, to };
-        (bounds.head, Resumed { from, complete: false }, Some(gap))
-    };
+        let gap = Some(Gap { reason, scope: GapScope::All, from, to });
+        let resumed = Resumed { from, complete: false };
+        Self { place: bounds.head, resumed, gap, wants_snapshot: true }
+    }
+
+    /// A snapshot is true at this place: the stream goes on from there, and a gap reaches so far.
+    fn go_on_from(&mut self, cursor: Cursor) {
+        self.place = cursor.offset;
+        if let Some(gap) = &mut self.gap {
+            gap.to = cursor;
+        }
+    }
+}
+
+/// Decides where a stream begins.
+///
+/// A stretch that is missing inside the log is found while reading. A cursor of another history,
+/// or from beyond the head, says nothing about this one: the stream goes on from the head.
+fn begin(start: Start, since: Option<Offset>, bounds: &Bounds, snapshot: bool) -> Beginning {
+    let oldest = bounds.first.previous();
     match start {
-        Start::Now => fresh(bounds.head),
-        Start::Earliest => fresh(oldest),
-        Start::Since(_) => fresh(since.unwrap_or(oldest).max(oldest)),
-        Start::Unknown => broken(None, GapReason::Epoch),
+        Start::Now => Beginning::fresh(bounds.head, true),
+        Start::Earliest => Beginning::fresh(oldest, false),
+        Start::Since(_) => Beginning::fresh(since.unwrap_or(oldest).max(oldest), false),
+        Start::Unknown => Beginning::broken(None, GapReason::Epoch, bounds),
         Start::After(cursor) if cursor.epoch != bounds.epoch => {
-            broken(Some(cursor), GapReason::Epoch)
+            Beginning::broken(Some(cursor), GapReason::Epoch, bounds)
         }
         Start::After(cursor) if cursor.offset > bounds.head => {
-            broken(Some(cursor), GapReason::Ahead)
+            Beginning::broken(Some(cursor), GapReason::Ahead, bounds)
+        }
+        // Where the state comes instead, the events that are left of the stretch are no use.
+        Start::After(cursor) if cursor.offset < oldest && snapshot => {
+            Beginning::broken(Some(cursor), GapReason::Retention, bounds)
         }
         Start::After(cursor) => {
             let complete =
                 cursor.offset >= oldest && !bounds.lost.iter().any(|lost| lost.to > cursor.offset);
-            (cursor.offset, Resumed { from: Some(cursor), complete }, None)
+            let resumed = Resumed { from: Some(cursor), complete };
+            Beginning { place: cursor.offset, resumed, gap: None, wants_snapshot: false }
         }
     }
 }
@@ -199,6 +265,13 @@ impl Subscription {
         loop {
             if !self.ready.is_empty() {
                 return Ok(self.ready.drain(..).collect());
+            }
+            if let Some(snapshot) = &mut self.snapshot {
+                match snapshot.next().await? {
+                    Some(parts) => self.ready = parts,
+                    None => self.snapshot = None,
+                }
+                continue;
             }
             self.end.borrow_and_update();
             let now = self.hub.runtime.now();

@@ -48,7 +48,7 @@ impl Committer {
             if let Err(error) = self.commit(&round) {
                 tracing::error!(%error, "a write to stable storage failed: the log takes no writes");
                 let _ = self.counters.poison.set(error.to_string());
-                self.queue.refuse(AppendError::Poisoned);
+                self.queue.refuse(&AppendError::Poisoned);
                 for waiting in round {
                     waiting.slot.complete(Err(AppendError::Poisoned));
                 }
@@ -116,7 +116,7 @@ impl Drop for PoisonOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let _ = self.counters.poison.set("the committer panicked".to_owned());
-            self.queue.refuse(AppendError::Poisoned);
+            self.queue.refuse(&AppendError::Poisoned);
             self.flushes.close();
         }
     }

@@ -10,9 +10,10 @@ use radial_protocol::event::{Persistence, TimeMs};
 use radial_protocol::{Epoch, Offset, TenantId};
 
 use crate::committer::{Committer, Counters};
+use crate::entity_pages;
 use crate::event_log::{
-    Append, AppendError, AppendFuture, Bounds, EventLog, Health, OnCommit, Outcome, Page,
-    PageLimit, ReadError,
+    Append, AppendError, AppendFuture, Bounds, EntityPages, EntitySelection, EventLog, Health,
+    OnCommit, Outcome, Page, PageLimit, ReadError,
 };
 use crate::flusher::{FlushQueue, Flusher};
 use crate::queue::{CommitQueue, Waiting};
@@ -211,6 +212,15 @@ impl EventLog for EmbeddedLog {
     fn place_before(&self, tenant: &TenantId, at: TimeMs) -> Result<Offset, ReadError> {
         let tenant = self.tenant(tenant).ok_or(ReadError::UnknownTenant)?;
         place_before(&self.store, &tenant, at)
+    }
+
+    fn entities(
+        &self,
+        tenant: &TenantId,
+        selection: EntitySelection,
+    ) -> Result<Box<dyn EntityPages>, ReadError> {
+        let tenant = self.tenant(tenant).ok_or(ReadError::UnknownTenant)?;
+        Ok(Box::new(entity_pages::open(&self.store, &tenant, selection)?))
     }
 
     fn bounds(&self, tenant: &TenantId) -> Option<Bounds> {

@@ -4,9 +4,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use radial_protocol::event::{Draft, Event, TimeMs};
-use radial_protocol::{Cursor, Epoch, Offset, TenantId};
+use radial_protocol::event::{Draft, EntityRef, Event, Head, TimeMs};
+use radial_protocol::names::Id;
+use radial_protocol::{ChannelName, Cursor, Epoch, Name, Offset, Pattern, TenantId};
 use serde::{Deserialize, Serialize};
+
+use crate::entity::{Change, Refused};
 
 /// A hash of what must be equal for two publishes to be the same: type, version, channel,
 /// audience, user and the bytes of `eventData`.
@@ -20,6 +23,8 @@ pub struct Entry {
     pub draft: Draft,
     /// Given if the publisher chose the event's id, which makes it an idempotency key.
     pub fingerprint: Option<Fingerprint>,
+    /// What the event does to an entity, if it is about one.
+    pub change: Option<Change>,
 }
 
 /// Events of one publish request, of one tenant. They are one record: after a crash all of them
@@ -36,19 +41,30 @@ pub struct Append {
     pub now: TimeMs,
 }
 
-/// What became of one entry.
+/// Where an event stands and what it made of its entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The place.
+    pub cursor: Cursor,
+    /// The version that it gave its entity, if it is about one.
+    pub entity_version: Option<u64>,
+}
+
+/// What became of one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It stands in the log, here.
-    Appended(Cursor),
+    Appended(Standing),
     /// Its id was known with the same fingerprint; it stands here since then.
-    Duplicate(Cursor),
+    Duplicate(Standing),
     /// Its id was known with another fingerprint; nothing was added.
     Mismatch,
+    /// Its change to an entity is not accepted; nothing was added.
+    Refused(Box<Refused>),
 }
 
 /// Why nothing of an append was added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// Some ids of an atomic batch are known, but not all of them from one batch.
     #[error("some events of the atomic batch were published before, others were not")]
@@ -56,6 +72,14 @@ pub enum AppendError {
     /// An id of an atomic batch is known with another fingerprint.
     #[error("an event id of the atomic batch was used for another event")]
     BatchMismatch,
+    /// A change of an atomic batch is not accepted.
+    #[error("event {index} of the atomic batch changes an entity that has moved on")]
+    BatchRefused {
+        /// Which of the batch's events.
+        index: usize,
+        /// Why.
+        refused: Box<Refused>,
+    },
     /// No such tenant.
     #[error("the tenant is not open")]
     UnknownTenant,
@@ -158,6 +182,46 @@ pub enum ReadError {
 /// The answer to an append: resolves once every event of it that must be is on stable storage.
 pub type AppendFuture = Pin<Box<dyn Future<Output = Result<Vec<Outcome>, AppendError>> + Send>>;
 
+/// An entity as it is at one place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entity {
+    /// Its channel.
+    pub channel: ChannelName,
+    /// Its type and id.
+    pub entity: EntityRef,
+    /// Its version.
+    pub version: u64,
+    /// Its state as JSON; `None` for a tombstone.
+    pub state: Option<String>,
+    /// Where it was changed last.
+    pub changed_at: Offset,
+    /// The head of the event that changed it last: whoever sees that sees the entity.
+    pub last: Head,
+}
+
+/// Which entities are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntitySelection {
+    /// In which channels.
+    pub channels: Vec<Pattern>,
+    /// Of which types.
+    pub types: Vec<Name>,
+    /// Only this one.
+    pub id: Option<Id>,
+    /// Only those that sort after this one.
+    pub after: Option<(ChannelName, EntityRef)>,
+}
+
+/// All entities of a selection as they are at one place, read page by page; tombstones too.
+pub trait EntityPages: Send + Sync {
+    /// The place at which all pages are true.
+    fn cursor(&self) -> Cursor;
+
+    /// The next page, sorted by channel and id, of about so many; empty at the end. Blocks on
+    /// storage.
+    fn next_page(&mut self, entities: usize) -> Result<Vec<Entity>, ReadError>;
+}
+
 /// Called with every tenant's committed events, in the order of its log, one call at a time.
 ///
 /// It runs on the path of every publish: it must not block.
@@ -173,6 +237,8 @@ pub type OnCommit = Box<dyn Fn(&TenantId, &[Arc<Event>]) + Send + Sync>;
 /// 4. Duplicates are decided in the same step as the append: two concurrent appends of one id add
 ///    one event.
 /// 5. `received_at` never falls along a log.
+/// 6. The version and state of an entity are what its events say, at every place, also after a
+///    crash.
 pub trait EventLog: Send + Sync {
     /// Makes sure that the tenant has a log, and creates it if it has none. Blocks.
     ///
@@ -190,6 +256,13 @@ pub trait EventLog: Send + Sync {
 
     /// The place before the first event received at this time or later. Blocks on storage.
     fn place_before(&self, tenant: &TenantId, at: TimeMs) -> Result<Offset, ReadError>;
+
+    /// The entities of a tenant at its newest visible place. Blocks on storage.
+    fn entities(
+        &self,
+        tenant: &TenantId,
+        selection: EntitySelection,
+    ) -> Result<Box<dyn EntityPages>, ReadError>;
 
     /// What the tenant's log holds; `None` if it is not open.
     fn bounds(&self, tenant: &TenantId) -> Option<Bounds>;

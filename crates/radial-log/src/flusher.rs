@@ -117,7 +117,7 @@ impl Flusher {
             if let Err(error) = self.flush(&flushes, last_seq) {
                 tracing::error!(%error, "the store failed: the log takes no writes");
                 let _ = self.counters.poison.set(error.to_string());
-                self.queue.refuse(AppendError::Poisoned);
+                self.queue.refuse(&AppendError::Poisoned);
                 self.queue.close();
                 self.flushes.close();
                 return;

@@ -18,8 +18,11 @@
 
 mod committer;
 mod embedded;
+mod entity;
+mod entity_pages;
 mod event_log;
 mod flusher;
+mod merge;
 mod queue;
 mod reading;
 mod record;
@@ -30,7 +33,9 @@ mod tenant;
 mod wal;
 
 pub use embedded::{Config, EmbeddedLog, OpenError};
+pub use entity::{Change, Conflict, ENTITY_STATE_BYTES_MAX, Effect, Refused, RefusedReason};
 pub use event_log::{
-    Append, AppendError, AppendFuture, Bounds, Entry, EventLog, Fingerprint, Health, Item, Missing,
-    MissingReason, OnCommit, Outcome, Page, PageLimit, ReadError,
+    Append, AppendError, AppendFuture, Bounds, Entity, EntityPages, EntitySelection, Entry,
+    EventLog, Fingerprint, Health, Item, Missing, MissingReason, OnCommit, Outcome, Page,
+    PageLimit, ReadError, Standing,
 };

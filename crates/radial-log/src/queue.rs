@@ -39,8 +39,8 @@ impl CommitQueue {
     /// Says whether an append may be decided now.
     pub(crate) fn admits(&self) -> Result<(), AppendError> {
         let inner = self.lock();
-        match inner.refusal {
-            Some(refusal) => Err(refusal),
+        match &inner.refusal {
+            Some(refusal) => Err(refusal.clone()),
             None if inner.closed => Err(AppendError::Closed),
             None if inner.bytes >= WAITING_BYTES_MAX => Err(AppendError::Overloaded),
             None => Ok(()),
@@ -51,7 +51,8 @@ impl CommitQueue {
     /// is the order of the offsets.
     pub(crate) fn push(&self, waiting: Waiting) {
         let mut inner = self.lock();
-        if let Some(refusal) = inner.refusal.or(inner.closed.then_some(AppendError::Closed)) {
+        let refusal = inner.refusal.clone().or(inner.closed.then_some(AppendError::Closed));
+        if let Some(refusal) = refusal {
             drop(inner);
             waiting.slot.complete(Err(refusal));
             return;
@@ -84,14 +85,14 @@ impl CommitQueue {
     }
 
     /// Takes no more and refuses all that waits.
-    pub(crate) fn refuse(&self, refusal: AppendError) {
+    pub(crate) fn refuse(&self, refusal: &AppendError) {
         let mut inner = self.lock();
-        inner.refusal = Some(refusal);
+        inner.refusal = Some(refusal.clone());
         inner.bytes = 0;
         let refused = std::mem::take(&mut inner.waiting);
         drop(inner);
         for waiting in refused {
-            waiting.slot.complete(Err(refusal));
+            waiting.slot.complete(Err(refusal.clone()));
         }
     }
 

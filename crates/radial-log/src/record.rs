@@ -10,6 +10,7 @@ use radial_protocol::event::{Event, Head, TimeMs};
 use radial_protocol::{Cursor, Epoch, Offset};
 use serde::{Deserialize, Serialize};
 
+use crate::entity::{Effect, EntityRow};
 use crate::event_log::Fingerprint;
 
 /// A tenant's number in files: names are long, and repeated in every record.
@@ -38,12 +39,23 @@ pub(crate) enum Record {
     },
 }
 
+impl Record {
+    /// Whose record it is.
+    pub(crate) fn tenant(&self) -> TenantNo {
+        match self {
+            Self::Batch { tenant, .. } | Self::Reserve { tenant, .. } => *tenant,
+        }
+    }
+}
+
 /// An event as files hold it; its place is beside it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct StoredEvent {
     pub(crate) head: Head,
     pub(crate) members: String,
     pub(crate) fingerprint: Option<Fingerprint>,
+    /// What the event did to the entity that its head names.
+    pub(crate) effect: Option<Effect>,
 }
 
 /// An event in memory with what the index needs of it.
@@ -53,6 +65,16 @@ pub(crate) struct Placed {
     pub(crate) fingerprint: Option<Fingerprint>,
     /// The first offset of the batch that it came with.
     pub(crate) batch: Offset,
+    /// The entity as it is after the event, if the event is about one.
+    pub(crate) changed: Option<Arc<Changed>>,
+}
+
+/// An entity after a change.
+#[derive(Clone, Debug)]
+pub(crate) struct Changed {
+    pub(crate) key: String,
+    pub(crate) effect: Effect,
+    pub(crate) row: EntityRow,
 }
 
 impl StoredEvent {
@@ -61,6 +83,7 @@ impl StoredEvent {
             head: placed.event.head.clone(),
             members: placed.event.members().to_owned(),
             fingerprint: placed.fingerprint,
+            effect: placed.changed.as_ref().map(|changed| changed.effect),
         }
     }
 
@@ -85,6 +108,21 @@ pub(crate) struct KnownId {
     pub(crate) batch: u64,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) received_at: TimeMs,
+    pub(crate) entity_version: Option<u64>,
+}
+
+impl KnownId {
+    /// What the index keeps of an event whose id is an idempotency key.
+    pub(crate) fn of(placed: &Placed) -> Option<Self> {
+        let head = &placed.event.head;
+        Some(Self {
+            offset: placed.event.offset()?.get(),
+            batch: placed.batch.get(),
+            fingerprint: placed.fingerprint?,
+            received_at: placed.event.received_at,
+            entity_version: head.entity.as_ref().map(|entity| entity.version),
+        })
+    }
 }
 
 /// Writes a value; the types of this module cannot fail to be written.

@@ -37,7 +37,7 @@ impl Slot {
         loop {
             let woken = self.waiting.notified();
             if let Some(result) = self.result.get() {
-                return *result;
+                return result.clone();
             }
             woken.await;
         }

@@ -12,6 +12,7 @@
 //! | `events` | number, offset → a [`Row`] |
 //! | `ids` | number, event id → a [`KnownId`] |
 //! | `lost` | number, last offset → the place before the stretch |
+//! | `entities` | number, [key](crate::entity::key) → an [`EntityRow`] |
 
 use std::path::Path;
 
@@ -20,6 +21,7 @@ use radial_protocol::names::EventId;
 use radial_protocol::{Epoch, Offset, TenantId};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
+use crate::entity::EntityRow;
 use crate::event_log::{Missing, MissingReason, PageLimit};
 use crate::record::{KnownId, Placed, Row, StoredEvent, TenantNo, decode, encode};
 
@@ -42,6 +44,7 @@ const HEADS: TableDefinition<'_, u32, (u64, u64, u64)> = TableDefinition::new("h
 const EVENTS: TableDefinition<'_, (u32, u64), &[u8]> = TableDefinition::new("events");
 const IDS: TableDefinition<'_, (u32, &str), &[u8]> = TableDefinition::new("ids");
 const LOST: TableDefinition<'_, (u32, u64), u64> = TableDefinition::new("lost");
+const ENTITIES: TableDefinition<'_, (u32, &str), &[u8]> = TableDefinition::new("entities");
 
 /// The store's memory: pages of the file that were read or written lately.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
@@ -115,6 +118,7 @@ impl Store {
             transaction.open_table(EVENTS).map_err(fail)?;
             transaction.open_table(IDS).map_err(fail)?;
             transaction.open_table(LOST).map_err(fail)?;
+            transaction.open_table(ENTITIES).map_err(fail)?;
             Ok(())
         })?;
         Ok(store)
@@ -218,6 +222,7 @@ impl Store {
         self.write(|transaction| {
             let mut events = transaction.open_table(EVENTS).map_err(fail)?;
             let mut ids = transaction.open_table(IDS).map_err(fail)?;
+            let mut entities = transaction.open_table(ENTITIES).map_err(fail)?;
             let mut heads = transaction.open_table(HEADS).map_err(fail)?;
             let mut lost = transaction.open_table(LOST).map_err(fail)?;
             for (no, change) in changes {
@@ -226,15 +231,14 @@ impl Store {
                     let received_at = placed.event.received_at;
                     let row = Row { received_at, event: StoredEvent::of(placed) };
                     events.insert((*no, offset.get()), encode(&row).as_slice()).map_err(fail)?;
-                    if let Some(fingerprint) = placed.fingerprint {
-                        let known = KnownId {
-                            offset: offset.get(),
-                            batch: placed.batch.get(),
-                            fingerprint,
-                            received_at,
-                        };
+                    if let Some(known) = KnownId::of(placed) {
                         let id = placed.event.head.event_id.as_str();
                         ids.insert((*no, id), encode(&known).as_slice()).map_err(fail)?;
+                    }
+                    if let Some(changed) = &placed.changed {
+                        let row = encode(&changed.row);
+                        let key = (*no, changed.key.as_str());
+                        entities.insert(key, row.as_slice()).map_err(fail)?;
                     }
                 }
                 if let Some(head) = change.head {
@@ -288,6 +292,19 @@ impl Store {
         Ok(known.and_then(|value| decode(value.value())))
     }
 
+    pub(crate) fn entity(&self, no: TenantNo, key: &str) -> Result<Option<EntityRow>, StoreError> {
+        let transaction = self.database.begin_read().map_err(fail)?;
+        let entities = transaction.open_table(ENTITIES).map_err(fail)?;
+        let row = entities.get((no, key)).map_err(fail)?;
+        Ok(row.and_then(|value| decode(value.value())))
+    }
+
+    /// The entities as they are now, however long they are read.
+    pub(crate) fn frozen_entities(&self) -> Result<FrozenEntities, StoreError> {
+        let transaction = self.database.begin_read().map_err(fail)?;
+        Ok(FrozenEntities { table: transaction.open_table(ENTITIES).map_err(fail)? })
+    }
+
     /// The first stored event at or after an offset: where it stands and when it came.
     pub(crate) fn time_at(
         &self,
@@ -301,6 +318,31 @@ impl Store {
         let (key, value) = entry.map_err(fail)?;
         let received_at = decode::<Row>(value.value()).map(|row| row.received_at);
         Ok(received_at.map(|received_at| (offset_of(key.value().1), received_at)))
+    }
+}
+
+/// The entities at one moment.
+pub(crate) struct FrozenEntities {
+    table: redb::ReadOnlyTable<(u32, &'static str), &'static [u8]>,
+}
+
+impl FrozenEntities {
+    /// At most so many rows with keys from `from` on and before `to`.
+    pub(crate) fn rows(
+        &self,
+        no: TenantNo,
+        from: &str,
+        to: &str,
+        rows_max: usize,
+    ) -> Result<Vec<(String, EntityRow)>, StoreError> {
+        let mut rows = Vec::new();
+        for entry in self.table.range((no, from)..(no, to)).map_err(fail)?.take(rows_max) {
+            let (key, value) = entry.map_err(fail)?;
+            if let Some(row) = decode(value.value()) {
+                rows.push((key.value().1.to_owned(), row));
+            }
+        }
+        Ok(rows)
     }
 }
 

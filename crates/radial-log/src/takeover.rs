@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use radial_protocol::Offset;
+use radial_protocol::{Event, Offset};
 
 use crate::embedded::OpenError;
+use crate::entity::{self, Effect, EntityRow};
 use crate::event_log::{Missing, MissingReason};
-use crate::record::{Placed, Record, TenantNo, decode};
+use crate::record::{Changed, Placed, Record, TenantNo, decode};
 use crate::store::{
-    BOOT, CLEAN, FORMAT_VERSION, Store, TenantChange, TenantRow, VERSION, WATERMARK,
+    BOOT, CLEAN, FORMAT_VERSION, Store, StoreError, TenantChange, TenantRow, VERSION, WATERMARK,
 };
 use crate::wal::recover;
 
@@ -27,14 +28,19 @@ pub(crate) fn take_over(
     let watermark = store.number(WATERMARK)?.unwrap_or(0);
     let recovered = recover(wal_folder, watermark)?;
     let last_seq = recovered.records.last().map_or(watermark, |(seq, _)| *seq);
-    let mut tenants: HashMap<TenantNo, (TenantRow, TenantChange)> = store
+    let mut tenants: HashMap<TenantNo, Folding> = store
         .tenants()?
         .into_iter()
-        .map(|(_, row)| (row.no, (row, TenantChange::default())))
+        .map(|(_, row)| {
+            let no = row.no;
+            (no, Folding { row, change: TenantChange::default(), entities: HashMap::new() })
+        })
         .collect();
     for (_, payload) in &recovered.records {
-        if let Some(record) = decode::<Record>(payload) {
-            replay(&mut tenants, record);
+        if let Some(record) = decode::<Record>(payload)
+            && let Some(folding) = tenants.get_mut(&record.tenant())
+        {
+            folding.replay(store, record)?;
         }
     }
     let clean = store.number(CLEAN)? == Some(1);
@@ -44,33 +50,65 @@ pub(crate) fn take_over(
     let may_have_lost = !clean && !same_boot;
     let changes: Vec<(TenantNo, TenantChange)> = tenants
         .into_values()
-        .map(|(row, change)| (row.no, settle(&row, change, may_have_lost)))
+        .map(|folding| (folding.row.no, settle(&folding.row, folding.change, may_have_lost)))
         .collect();
     store.apply(&changes, last_seq)?;
     store.set(&[(CLEAN, 0), (VERSION, FORMAT_VERSION)], &[(BOOT, boot.unwrap_or(""))])?;
     Ok(last_seq)
 }
 
-fn replay(tenants: &mut HashMap<TenantNo, (TenantRow, TenantChange)>, record: Record) {
-    match record {
-        Record::Batch { tenant, first, received_at, events } => {
-            let Some((row, change)) = tenants.get_mut(&tenant) else { return };
-            let batch = Offset::ZERO.plus(first);
-            let mut offset = batch;
-            for stored in events {
-                let fingerprint = stored.fingerprint;
-                let event = Arc::new(stored.into_event(row.epoch, offset, received_at));
-                change.events.push(Placed { event, fingerprint, batch });
-                row.head.offset = offset;
-                row.head.received_at = received_at;
-                offset = offset.next();
+/// A tenant while the write-ahead file is folded into it.
+struct Folding {
+    row: TenantRow,
+    change: TenantChange,
+    /// The entities that were changed, as they are now.
+    entities: HashMap<String, EntityRow>,
+}
+
+impl Folding {
+    fn replay(&mut self, store: &Store, record: Record) -> Result<(), StoreError> {
+        match record {
+            Record::Batch { first, received_at, events, .. } => {
+                let batch = Offset::ZERO.plus(first);
+                for (index, stored) in (0..).zip(events) {
+                    let offset = batch.plus(index);
+                    let (fingerprint, effect) = (stored.fingerprint, stored.effect);
+                    let event = stored.into_event(self.row.epoch, offset, received_at);
+                    let changed = match effect {
+                        Some(effect) => self.fold(store, &event, effect, offset)?,
+                        None => None,
+                    };
+                    let event = Arc::new(event);
+                    self.change.events.push(Placed { event, fingerprint, batch, changed });
+                    self.row.head.offset = offset;
+                    self.row.head.received_at = received_at;
+                }
             }
+            Record::Reserve { up_to, .. } => self.row.head.reserved = Offset::ZERO.plus(up_to),
         }
-        Record::Reserve { tenant, up_to } => {
-            if let Some((row, _)) = tenants.get_mut(&tenant) {
-                row.head.reserved = Offset::ZERO.plus(up_to);
-            }
-        }
+        Ok(())
+    }
+
+    fn fold(
+        &mut self,
+        store: &Store,
+        event: &Event,
+        effect: Effect,
+        offset: Offset,
+    ) -> Result<Option<Arc<Changed>>, StoreError> {
+        let Some(changed) = &event.head.entity else { return Ok(None) };
+        let key = entity::key(&event.head.channel, &changed.entity);
+        let current = match self.entities.get(&key) {
+            Some(row) => Some(row.clone()),
+            None => store.entity(self.row.no, &key)?,
+        };
+        let data = event.data();
+        let row =
+            entity::apply(current.as_ref(), effect, &data, &event.head, changed.version, offset);
+        // A change whose state was too large was refused and is not in the log.
+        let Some(row) = row else { return Ok(None) };
+        self.entities.insert(key.clone(), row.clone());
+        Ok(Some(Arc::new(Changed { key, effect, row })))
     }
 }
 

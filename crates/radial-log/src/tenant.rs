@@ -3,12 +3,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use radial_protocol::event::{Event, TimeMs};
+use radial_protocol::event::{EntityVersion, Event, TimeMs};
 use radial_protocol::names::EventId;
 use radial_protocol::{Cursor, Epoch, Offset, TenantId};
 
-use crate::event_log::{Append, AppendError, Entry, Missing, Outcome};
-use crate::record::{KnownId, Placed, TenantNo};
+use crate::entity::{self, Refused, RefusedReason};
+use crate::event_log::{Append, AppendError, Entry, Missing, Outcome, Standing};
+use crate::record::{Changed, KnownId, Placed, TenantNo};
 use crate::slot::Slot;
 use crate::store::{HeadRow, Store, StoreError, TenantRow};
 
@@ -34,6 +35,8 @@ pub(crate) struct Sequencing {
     last_received_at: TimeMs,
     /// Ids that are not in the store yet.
     young_ids: HashMap<EventId, YoungId>,
+    /// Entities whose last change is not in the store yet, by their keys.
+    young_entities: HashMap<String, Arc<Changed>>,
 }
 
 #[derive(Debug, Clone)]
@@ -50,10 +53,12 @@ pub(crate) struct Visible {
     pub(crate) lost: Vec<Missing>,
     /// Events that are not in the store yet, in order.
     pub(crate) tail: VecDeque<Arc<Event>>,
+    /// Entities whose last visible change is not in the store yet, by their keys.
+    pub(crate) young_entities: HashMap<String, Arc<Changed>>,
 }
 
 /// What became of an append before it is committed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Decided {
     pub(crate) outcomes: Vec<Outcome>,
     /// Commits of others that the answer must wait for: duplicates of what is not committed yet.
@@ -69,12 +74,19 @@ impl Tenant {
             next: head.offset.next(),
             last_received_at: head.received_at,
             young_ids: HashMap::new(),
+            young_entities: HashMap::new(),
         };
-        let visible = Visible { first, head: head.offset, lost, tail: VecDeque::new() };
+        let visible = Visible {
+            first,
+            head: head.offset,
+            lost,
+            tail: VecDeque::new(),
+            young_entities: HashMap::new(),
+        };
         Self { id, no, epoch, sequencing: Mutex::new(sequencing), visible: RwLock::new(visible) }
     }
 
-    /// Decides duplicates and gives places, in one step.
+    /// Decides duplicates and versions, and gives places, in one step.
     ///
     /// `slot` is completed when what is placed here has been committed.
     pub(crate) fn decide(
@@ -89,24 +101,24 @@ impl Tenant {
         if append.atomic && known.iter().any(Option::is_some) {
             return self.decide_known_batch(&append.entries, &known);
         }
-        let batch = sequencing.next;
-        let mut decided = Decided { outcomes: Vec::new(), waits: Vec::new(), placed: Vec::new() };
-        for (entry, known) in append.entries.into_iter().zip(known) {
+        let mut staged = Staged::after(sequencing, received_at);
+        let mut decided = Decided::default();
+        for (index, (entry, known)) in append.entries.into_iter().zip(known).enumerate() {
             // An id that comes twice in one batch is a duplicate of its first.
-            let known = known.or_else(|| sequencing.young(&entry.draft.head.event_id));
+            let known = known.or_else(|| staged.known(&entry, slot));
             let outcome = match known {
                 Some(young) => self.duplicate(&entry, &young, &mut decided.waits),
-                None => Outcome::Appended(self.place(
-                    sequencing,
-                    entry,
-                    batch,
-                    received_at,
-                    slot,
-                    &mut decided.placed,
-                )),
+                None => match self.place(sequencing, store, &mut staged, entry)? {
+                    Ok(standing) => Outcome::Appended(standing),
+                    Err(refused) if append.atomic => {
+                        return Err(AppendError::BatchRefused { index, refused }.into());
+                    }
+                    Err(refused) => Outcome::Refused(refused),
+                },
             };
             decided.outcomes.push(outcome);
         }
+        decided.placed = sequencing.adopt(staged, slot);
         Ok(decided)
     }
 
@@ -144,7 +156,7 @@ impl Tenant {
         entries: &[Entry],
         known: &[Option<YoungId>],
     ) -> Result<Decided, DecideError> {
-        let mut decided = Decided { outcomes: Vec::new(), waits: Vec::new(), placed: Vec::new() };
+        let mut decided = Decided::default();
         let batch = known.iter().flatten().map(|young| young.known.batch).next();
         for (entry, known) in entries.iter().zip(known) {
             let Some(young) = known else { return Err(AppendError::BatchConflict.into()) };
@@ -165,31 +177,55 @@ impl Tenant {
             return Outcome::Mismatch;
         }
         waits.push(Arc::clone(&young.slot));
-        Outcome::Duplicate(self.cursor(Offset::ZERO.plus(young.known.offset)))
+        Outcome::Duplicate(Standing {
+            cursor: self.cursor(Offset::ZERO.plus(young.known.offset)),
+            entity_version: young.known.entity_version,
+        })
     }
 
+    /// Gives an entry the next place, unless its change to an entity is refused.
     fn place(
         &self,
-        sequencing: &mut Sequencing,
+        sequencing: &Sequencing,
+        store: &Store,
+        staged: &mut Staged,
         entry: Entry,
-        batch: Offset,
-        received_at: TimeMs,
-        slot: &Arc<Slot>,
-        placed: &mut Vec<Placed>,
-    ) -> Cursor {
-        let offset = sequencing.next;
-        sequencing.next = offset.next();
-        sequencing.last_received_at = received_at;
-        let cursor = self.cursor(offset);
-        let event = Arc::new(entry.draft.place(Some(cursor), received_at));
-        if let Some(fingerprint) = entry.fingerprint {
-            let known =
-                KnownId { offset: offset.get(), batch: batch.get(), fingerprint, received_at };
-            let young = YoungId { known, slot: Arc::clone(slot) };
-            sequencing.young_ids.insert(event.head.event_id.clone(), young);
-        }
-        placed.push(Placed { event, fingerprint: entry.fingerprint, batch });
-        cursor
+    ) -> Result<Result<Standing, Box<Refused>>, StoreError> {
+        let cursor = self.cursor(staged.next);
+        let Entry { draft, fingerprint, change } = entry;
+        let Some(change) = change else {
+            let event = Arc::new(draft.place(Some(cursor), staged.received_at, None));
+            staged.push(Placed { event, fingerprint, batch: staged.batch, changed: None });
+            return Ok(Ok(Standing { cursor, entity_version: None }));
+        };
+        let key = entity::key(&draft.head.channel, &change.entity);
+        let current =
+            match staged.entities.get(&key).or_else(|| sequencing.young_entities.get(&key)) {
+                Some(changed) => Some(changed.row.clone()),
+                None => store.entity(self.no, &key)?,
+            };
+        let version = match entity::decide(current.as_ref(), &change) {
+            Ok(version) => version,
+            Err(refused) => return Ok(Err(Box::new(refused))),
+        };
+        let entity = EntityVersion { entity: change.entity, version };
+        let event = draft.place(Some(cursor), staged.received_at, Some(entity));
+        let row = entity::apply(
+            current.as_ref(),
+            change.effect,
+            &change.data,
+            &event.head,
+            version,
+            cursor.offset,
+        );
+        let Some(row) = row else {
+            let version = version - 1;
+            let reason = RefusedReason::TooLarge;
+            return Ok(Err(Box::new(Refused { reason, version, state: None, last: None })));
+        };
+        let changed = Some(Arc::new(Changed { key, effect: change.effect, row }));
+        staged.push(Placed { event: Arc::new(event), fingerprint, batch: staged.batch, changed });
+        Ok(Ok(Standing { cursor, entity_version: Some(version) }))
     }
 
     pub(crate) fn cursor(&self, offset: Offset) -> Cursor {
@@ -204,6 +240,9 @@ impl Tenant {
                 visible.head = offset;
             }
             visible.tail.push_back(Arc::clone(&placed.event));
+            if let Some(changed) = &placed.changed {
+                visible.young_entities.insert(changed.key.clone(), Arc::clone(changed));
+            }
         }
     }
 
@@ -213,17 +252,81 @@ impl Tenant {
             let mut visible = self.visible.write().unwrap_or_else(PoisonError::into_inner);
             let stored = placed.len().min(visible.tail.len());
             visible.tail.drain(..stored);
+            forget(&mut visible.young_entities, placed);
         }
         let mut sequencing = self.sequencing.lock().unwrap_or_else(PoisonError::into_inner);
         for placed in placed.iter().filter(|placed| placed.fingerprint.is_some()) {
             sequencing.young_ids.remove(&placed.event.head.event_id);
         }
+        forget(&mut sequencing.young_entities, placed);
+    }
+}
+
+/// Forgets entities whose last change is among these.
+fn forget(young: &mut HashMap<String, Arc<Changed>>, stored: &[Placed]) {
+    for changed in stored.iter().filter_map(|placed| placed.changed.as_ref()) {
+        if young.get(&changed.key).is_some_and(|newest| newest.row.version == changed.row.version) {
+            young.remove(&changed.key);
+        }
+    }
+}
+
+/// What one append adds, before it is certain that nothing of it is refused.
+struct Staged {
+    batch: Offset,
+    next: Offset,
+    received_at: TimeMs,
+    placed: Vec<Placed>,
+    ids: HashMap<EventId, KnownId>,
+    entities: HashMap<String, Arc<Changed>>,
+}
+
+impl Staged {
+    fn after(sequencing: &Sequencing, received_at: TimeMs) -> Self {
+        Self {
+            batch: sequencing.next,
+            next: sequencing.next,
+            received_at,
+            placed: Vec::new(),
+            ids: HashMap::new(),
+            entities: HashMap::new(),
+        }
+    }
+
+    fn push(&mut self, placed: Placed) {
+        self.next = self.next.next();
+        if let Some(known) = KnownId::of(&placed) {
+            self.ids.insert(placed.event.head.event_id.clone(), known);
+        }
+        if let Some(changed) = &placed.changed {
+            self.entities.insert(changed.key.clone(), Arc::clone(changed));
+        }
+        self.placed.push(placed);
+    }
+
+    fn known(&self, entry: &Entry, slot: &Arc<Slot>) -> Option<YoungId> {
+        entry.fingerprint?;
+        let known = *self.ids.get(&entry.draft.head.event_id)?;
+        Some(YoungId { known, slot: Arc::clone(slot) })
     }
 }
 
 impl Sequencing {
-    fn young(&self, id: &EventId) -> Option<YoungId> {
-        self.young_ids.get(id).cloned()
+    /// Takes over what was staged.
+    fn adopt(&mut self, staged: Staged, slot: &Arc<Slot>) -> Vec<Placed> {
+        if staged.placed.is_empty() {
+            return Vec::new();
+        }
+        self.next = staged.next;
+        self.last_received_at = staged.received_at;
+        self.young_entities.extend(staged.entities);
+        self.young_ids.extend(
+            staged
+                .ids
+                .into_iter()
+                .map(|(id, known)| (id, YoungId { known, slot: Arc::clone(slot) })),
+        );
+        staged.placed
     }
 }
 

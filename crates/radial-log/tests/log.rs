@@ -6,11 +6,13 @@ mod support;
 
 use std::sync::Arc;
 
-use radial_log::{Append, AppendError, EventLog as _, Item, MissingReason, Outcome, PageLimit};
+use radial_log::{
+    Append, AppendError, Effect, EventLog as _, Item, MissingReason, Outcome, PageLimit,
+};
 use radial_protocol::Offset;
 use radial_protocol::event::{Persistence, TimeMs};
 
-use support::{Folder, append, entry, keyed, offsets, open, tenant};
+use support::{Folder, append, change, entry, keyed, offsets, open, tenant};
 
 const ALL: PageLimit = PageLimit { items: 10_000, bytes: usize::MAX };
 
@@ -20,13 +22,17 @@ async fn offsets_rise_from_one_and_survive_a_restart() {
     let log = open(&folder, "a");
     for n in 1..=3 {
         let outcomes = log.append(append(vec![entry(Persistence::Durable)])).await.unwrap();
-        assert!(matches!(outcomes[..], [Outcome::Appended(cursor)] if cursor.offset.get() == n));
+        assert!(
+            matches!(outcomes[..], [Outcome::Appended(standing)] if standing.cursor.offset.get() == n)
+        );
     }
     drop(log);
     let log = open(&folder, "a");
     assert_eq!(offsets(&log, Offset::ZERO), [1, 2, 3]);
     let outcomes = log.append(append(vec![entry(Persistence::Durable)])).await.unwrap();
-    assert!(matches!(outcomes[..], [Outcome::Appended(cursor)] if cursor.offset.get() == 4));
+    assert!(
+        matches!(outcomes[..], [Outcome::Appended(standing)] if standing.cursor.offset.get() == 4)
+    );
 }
 
 #[tokio::test]
@@ -64,15 +70,15 @@ async fn a_known_id_adds_nothing_before_and_after_a_restart() {
     let folder = Folder::new();
     let log = open(&folder, "a");
     let first = log.append(append(vec![keyed("e-1", 7)])).await.unwrap();
-    let Outcome::Appended(cursor) = first[0] else { panic!("{first:?}") };
-    check_known(&log, cursor).await;
+    let [Outcome::Appended(standing)] = first[..] else { panic!("{first:?}") };
+    check_known(&log, standing).await;
     drop(log);
-    check_known(&open(&folder, "a"), cursor).await;
+    check_known(&open(&folder, "a"), standing).await;
 }
 
-async fn check_known(log: &radial_log::EmbeddedLog, cursor: radial_protocol::Cursor) {
+async fn check_known(log: &radial_log::EmbeddedLog, standing: radial_log::Standing) {
     let again = log.append(append(vec![keyed("e-1", 7)])).await.unwrap();
-    assert_eq!(again, [Outcome::Duplicate(cursor)]);
+    assert_eq!(again, [Outcome::Duplicate(standing)]);
     let other = log.append(append(vec![keyed("e-1", 8)])).await.unwrap();
     assert_eq!(other, [Outcome::Mismatch]);
     assert_eq!(offsets(log, Offset::ZERO), [1]);
@@ -194,7 +200,7 @@ async fn a_power_loss_says_which_recent_events_may_be_gone_and_reuses_no_offset(
     assert!(missing.to.get() > 4, "every offset that a reader may have seen is given up");
     let outcomes = after.append(append(vec![entry(Persistence::Durable)])).await.unwrap();
     assert!(
-        matches!(outcomes[..], [Outcome::Appended(cursor)] if cursor.offset == missing.to.next())
+        matches!(outcomes[..], [Outcome::Appended(standing)] if standing.cursor.offset == missing.to.next())
     );
     assert_eq!(offsets(&after, Offset::new(4).unwrap()), [missing.to.get() + 1]);
 }
@@ -213,6 +219,78 @@ async fn a_clean_stop_keeps_recent_events_and_reports_nothing() {
     let log = open(&folder, "boot-2");
     assert_eq!(offsets(&log, Offset::ZERO), [1]);
     assert!(log.bounds(&tenant()).unwrap().lost.is_empty());
+}
+
+#[tokio::test]
+async fn versions_and_state_are_what_the_events_say_before_and_after_a_crash() {
+    let folder = Folder::new();
+    let log = open(&folder, "a");
+    folder.remember_store();
+    for (effect, expected, data) in [
+        (Effect::Replace, None, r#"{"title":"x","zone":"todo"}"#),
+        (Effect::Merge, Some(1), r#"{"zone":"done"}"#),
+        (Effect::Merge, None, r#"{"title":null}"#),
+    ] {
+        let outcomes = log.append(append(vec![change(effect, expected, data)])).await.unwrap();
+        assert!(matches!(outcomes[..], [Outcome::Appended(_)]), "{outcomes:?}");
+    }
+    let stale = change(Effect::Merge, Some(1), r#"{"zone":"todo"}"#);
+    let outcomes = log.append(append(vec![stale])).await.unwrap();
+    let [Outcome::Refused(refused)] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert_eq!((refused.version, refused.state.as_deref()), (3, Some(r#"{"zone":"done"}"#)));
+
+    let crashed = open(&folder.crash_image(), "a");
+    drop(log);
+    for log in [crashed, open(&folder, "a")] {
+        let (place, cards) = support::cards(&log);
+        assert_eq!(place, 3);
+        assert_eq!(cards.len(), 1);
+        assert_eq!((cards[0].version, cards[0].changed_at.get()), (3, 3));
+        assert_eq!(cards[0].state.as_deref(), Some(r#"{"zone":"done"}"#));
+    }
+}
+
+#[tokio::test]
+async fn entities_are_read_page_by_page_from_memory_and_store_at_one_place() {
+    let folder = Folder::new();
+    let log = open(&folder, "a");
+    let card = |id: usize, n: u64| {
+        let mut entry = change(Effect::Replace, None, &format!("{{\"n\":{n}}}"));
+        let change = entry.change.as_mut().unwrap();
+        change.entity.id = format!("card-{id:02}").parse().unwrap();
+        entry
+    };
+    log.append(append((0..9).map(|id| card(id, 1)).collect())).await.unwrap();
+    drop(log);
+    let log = open(&folder, "a");
+    log.append(append([1, 4, 9, 10].map(|id| card(id, 2)).to_vec())).await.unwrap();
+    let (place, cards) = support::cards(&log);
+    let found: Vec<(String, u64)> =
+        cards.iter().map(|card| (card.entity.id.to_string(), card.version)).collect();
+    let expected: Vec<(String, u64)> = (0..11)
+        .map(|id| (format!("card-{id:02}"), if [1, 4].contains(&id) { 2 } else { 1 }))
+        .collect();
+    assert_eq!((place, found), (13, expected));
+}
+
+#[tokio::test]
+async fn an_atomic_batch_with_a_refused_change_leaves_nothing() {
+    let folder = Folder::new();
+    let log = open(&folder, "a");
+    let batch = vec![
+        change(Effect::Replace, None, "{}"),
+        change(Effect::Merge, Some(1), "{}"),
+        change(Effect::Merge, Some(1), "{}"),
+    ];
+    let refused = log.append(Append { atomic: true, ..append(batch.clone()) }).await;
+    assert!(matches!(refused, Err(AppendError::BatchRefused { index: 2, .. })), "{refused:?}");
+    assert!(offsets(&log, Offset::ZERO).is_empty());
+    let outcomes = log.append(append(batch)).await.unwrap();
+    assert!(matches!(
+        outcomes[..],
+        [Outcome::Appended(_), Outcome::Appended(_), Outcome::Refused(_)]
+    ));
+    assert_eq!(support::cards(&log).1[0].version, 2);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Control events: what the hub tells a client about its stream (protocol §5).
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::cursor::Cursor;
 use crate::event::TimeMs;
-use crate::names::Pattern;
+use crate::names::{ChannelName, Id, Name, Pattern};
 
 /// Why a stretch of the log cannot be given to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -93,6 +94,39 @@ pub struct Hello {
     pub polling: Polling,
     /// The version of this protocol.
     pub protocol: u32,
+    /// Whether a client that dies now may come back to `cursor`: not if a `gap` or a snapshot
+    /// follows, for then it would never know of them. Not on the wire; it decides the `id:`.
+    #[serde(skip)]
+    pub is_place: bool,
+}
+
+/// One entity of a snapshot.
+#[derive(Clone, Debug, Serialize)]
+pub struct SnapshotEntity {
+    /// Its id.
+    pub id: Id,
+    /// Its version.
+    pub version: u64,
+    /// Its state.
+    pub state: Box<RawValue>,
+}
+
+/// A part of a snapshot: entities of one type in one channel.
+#[derive(Clone, Debug, Serialize)]
+pub struct Snapshot {
+    /// Their type; absent in a last part without entities.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub entity_type: Option<Name>,
+    /// Their channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<ChannelName>,
+    /// The entities.
+    pub entities: Vec<SnapshotEntity>,
+    /// Whether this is the last part.
+    pub done: bool,
+    /// The place that the whole snapshot is true at: the `id:` of the last part.
+    #[serde(skip)]
+    pub cursor: Cursor,
 }
 
 /// How a client should poll.
@@ -149,10 +183,12 @@ pub enum Fallback {
 }
 
 /// A control event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Control {
     /// The first frame.
     Hello(Box<Hello>),
+    /// A part of the state that comes before the events.
+    Snapshot(Snapshot),
     /// The replay has met the head.
     Live {
         /// Where that is.
@@ -194,6 +230,7 @@ impl Control {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Hello(_) => "hello",
+            Self::Snapshot(_) => "snapshot",
             Self::Live { .. } => "live",
             Self::Heartbeat { .. } => "heartbeat",
             Self::Gap(_) => "gap",
@@ -207,9 +244,8 @@ impl Control {
     /// `live` has none of its own: its place is that of the frame before it.
     pub fn id(&self) -> Option<Cursor> {
         match self {
-            // If something is missing, the `gap` that follows has the id: a client that dies in
-            // between must come back to before it.
-            Self::Hello(hello) => hello.resumed.complete.then_some(hello.cursor),
+            Self::Hello(hello) => hello.is_place.then_some(hello.cursor),
+            Self::Snapshot(snapshot) => snapshot.done.then_some(snapshot.cursor),
             Self::Heartbeat { cursor, .. } => Some(*cursor),
             Self::Gap(gap) => Some(gap.to),
             Self::Live { .. } | Self::Dropped { .. } | Self::Goodbye { .. } => None,
@@ -220,6 +256,7 @@ impl Control {
     pub fn json(&self) -> String {
         match self {
             Self::Hello(hello) => text(hello),
+            Self::Snapshot(snapshot) => text(snapshot),
             Self::Live { cursor, replayed } => {
                 text(&serde_json::json!({"cursor": cursor, "replayed": replayed}))
             }

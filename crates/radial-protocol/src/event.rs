@@ -91,6 +91,24 @@ impl Audience {
     }
 }
 
+/// The thing that an event is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EntityRef {
+    /// Its type.
+    pub entity_type: Name,
+    /// Its id, among those of its type in its channel.
+    pub id: Id,
+}
+
+/// An entity and the version that an event gave it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntityVersion {
+    /// Which.
+    pub entity: EntityRef,
+    /// Rises by one at each accepted change.
+    pub version: u64,
+}
+
 /// What decides who gets an event and until when, apart from its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
@@ -120,6 +138,8 @@ pub struct Head {
     pub ack: bool,
     /// What a chain of events has in common.
     pub correlation_id: Option<Id>,
+    /// The entity that the event changed; decided with its place.
+    pub entity: Option<EntityVersion>,
 }
 
 /// An event that has not got its place in the log yet.
@@ -130,7 +150,9 @@ pub struct Draft {
     /// The delivered JSON's members from `eventId` to before `receivedAt`, without a comma at
     /// either end.
     middle: String,
-    /// The members after `receivedAt`, each with a leading comma.
+    /// The member between `receivedAt` and `entity`, with a leading comma.
+    priority: &'static str,
+    /// The members after `entity`, each with a leading comma.
     suffix: String,
 }
 
@@ -168,13 +190,13 @@ impl Draft {
         if let Some(timestamp) = content.timestamp {
             raw(&mut middle, "timestamp", &timestamp.0.to_string());
         }
+        let priority = match head.priority {
+            Priority::Normal => "",
+            Priority::Low => ",\"priority\":\"low\"",
+            Priority::High => ",\"priority\":\"high\"",
+            Priority::Critical => ",\"priority\":\"critical\"",
+        };
         let mut suffix = String::new();
-        match head.priority {
-            Priority::Normal => {}
-            Priority::Low => suffix.push_str(",\"priority\":\"low\""),
-            Priority::High => suffix.push_str(",\"priority\":\"high\""),
-            Priority::Critical => suffix.push_str(",\"priority\":\"critical\""),
-        }
         for (name, id) in
             [("correlationId", head.correlation_id.as_ref()), ("causationId", content.causation_id)]
         {
@@ -186,17 +208,32 @@ impl Draft {
         if head.ack {
             suffix.push_str(",\"ack\":true");
         }
-        Self { head, middle, suffix }
+        Self { head, middle, priority, suffix }
     }
 
     /// Gives the event its place and its time, and writes its bytes.
     ///
-    /// A `live` event has no place: `None`.
-    pub fn place(self, place: Option<Cursor>, received_at: TimeMs) -> Event {
-        let mut members = String::with_capacity(self.middle.len() + self.suffix.len() + 32);
+    /// A `live` event has no place: `None`. `entity` is what the event changed, with the version
+    /// that it got by that.
+    pub fn place(
+        mut self,
+        place: Option<Cursor>,
+        received_at: TimeMs,
+        entity: Option<EntityVersion>,
+    ) -> Event {
+        let mut members = String::with_capacity(self.middle.len() + self.suffix.len() + 96);
         members.push_str(&self.middle);
         raw(&mut members, "receivedAt", &received_at.0.to_string());
+        members.push_str(self.priority);
+        if let Some(EntityVersion { entity, version }) = &entity {
+            members.push_str(",\"entity\":{");
+            member(&mut members, "type", entity.entity_type.as_str());
+            member(&mut members, "id", entity.id.as_str());
+            raw(&mut members, "version", &version.to_string());
+            members.push('}');
+        }
         members.push_str(&self.suffix);
+        self.head.entity = entity;
         Event::from_members(self.head, place, received_at, &members)
     }
 }
@@ -256,6 +293,18 @@ impl Event {
         let end = self.frame.len().saturating_sub(crate::sse::FRAME_END.len() + 1);
         let members = self.frame.get(self.members_start..end).unwrap_or_default();
         std::str::from_utf8(members).expect("the frame was made from text")
+    }
+
+    /// `eventData`, as it stands in the delivered JSON.
+    pub fn data(&self) -> String {
+        #[derive(Deserialize)]
+        struct Members {
+            #[serde(rename = "eventData")]
+            data: Box<serde_json::value::RawValue>,
+        }
+        let members: Members =
+            serde_json::from_slice(&self.json()).expect("the hub wrote this JSON itself");
+        members.data.get().to_owned()
     }
 
     /// The whole SSE frame without an `event:` line.
@@ -319,6 +368,7 @@ pub(crate) mod tests {
             ttl_ms: None,
             ack: false,
             correlation_id: None,
+            entity: None,
         }
     }
 
@@ -342,17 +392,20 @@ pub(crate) mod tests {
             ..content(&tenant)
         };
         let cursor = Cursor { epoch: Epoch::new(0), offset: Offset::new(12).unwrap() };
-        let event = Draft::new(head, &content).place(Some(cursor), TimeMs(9));
+        let card =
+            EntityRef { entity_type: Name::new("card").unwrap(), id: Id::new("c1").unwrap() };
+        let entity = EntityVersion { entity: card, version: 8 };
+        let event = Draft::new(head, &content).place(Some(cursor), TimeMs(9), Some(entity));
         assert_eq!(
             std::str::from_utf8(&event.json()).unwrap(),
-            r#"{"cursor":"AAAAAAAAAAA.12","offset":12,"eventId":"e-1","eventType":"card.moved","eventData":{"n":1.0},"version":"1","tenantId":"acme","channel":"main","sessionId":"s-1","userId":"u\"1","timestamp":7,"receivedAt":9,"priority":"high","correlationId":"c-1","causationId":"e-0","ack":true}"#
+            r#"{"cursor":"AAAAAAAAAAA.12","offset":12,"eventId":"e-1","eventType":"card.moved","eventData":{"n":1.0},"version":"1","tenantId":"acme","channel":"main","sessionId":"s-1","userId":"u\"1","timestamp":7,"receivedAt":9,"priority":"high","entity":{"type":"card","id":"c1","version":8},"correlationId":"c-1","causationId":"e-0","ack":true}"#
         );
     }
 
     #[test]
     fn a_live_event_has_no_cursor_and_no_offset() {
         let tenant = TenantId::new("acme").unwrap();
-        let event = Draft::new(head("test:event"), &content(&tenant)).place(None, TimeMs(9));
+        let event = Draft::new(head("test:event"), &content(&tenant)).place(None, TimeMs(9), None);
         let json: serde_json::Value = serde_json::from_slice(&event.json()).unwrap();
         assert!(json.get("cursor").is_none() && json.get("offset").is_none());
         assert_eq!(json["receivedAt"], 9);
@@ -364,7 +417,7 @@ pub(crate) mod tests {
         let tenant = TenantId::new("acme").unwrap();
         let mut head = head("test:event");
         head.ttl_ms = Some(100);
-        let event = Draft::new(head, &content(&tenant)).place(None, TimeMs(1_000));
+        let event = Draft::new(head, &content(&tenant)).place(None, TimeMs(1_000), None);
         assert!(!event.is_expired(TimeMs(1_099)));
         assert!(event.is_expired(TimeMs(1_100)));
     }

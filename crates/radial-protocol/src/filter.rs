@@ -96,6 +96,11 @@ impl Filter {
         }
     }
 
+    /// Whether this reader sees an entity that was last changed by an event with this head.
+    pub fn shows_entity(&self, head: &Head) -> bool {
+        self.shows(head)
+    }
+
     fn shows(&self, head: &Head) -> bool {
         (head.broadcast || self.view == View::History)
             && any_matches(&self.selection.channels, head.channel.as_str())
@@ -169,7 +174,7 @@ mod tests {
         let mut head = head("card.moved");
         shape(&mut head);
         let tenant = TenantId::new("acme").unwrap();
-        let event = Draft::new(head, &content(&tenant)).place(None, TimeMs(0));
+        let event = Draft::new(head, &content(&tenant)).place(None, TimeMs(0), None);
         let roles = SubscribeRoles::from([(
             EventTypeName::new("audit.written").unwrap(),
             vec![Name::new("auditor").unwrap()],

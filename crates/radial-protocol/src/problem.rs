@@ -57,6 +57,8 @@ codes! {
     MethodNotAllowed = "method-not-allowed", 405, "The method is not allowed here";
     /// An entity has moved on.
     VersionConflict = "version-conflict", 409, "The entity has a newer version";
+    /// A change to an entity that was deleted.
+    EntityDeleted = "entity-deleted", 409, "The entity was deleted";
     /// Some ids of an atomic batch are known, but not all from one batch.
     BatchConflict = "batch-conflict", 409, "The batch was published in part before";
     /// A body over the limit.
@@ -118,12 +120,25 @@ pub struct Problem {
     pub detail: String,
     /// The failing places of a schema violation.
     pub errors: Vec<Violation>,
+    /// What an entity is now, where that is why.
+    pub current: Option<Current>,
+}
+
+/// What an entity is, for a publisher whose change came too late.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Current {
+    /// Its version.
+    pub current_version: u64,
+    /// Its state, for those who may read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_state: Option<serde_json::Value>,
 }
 
 impl Problem {
     /// A refusal with this code and explanation.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new() }
+        Self { code, detail: detail.into(), errors: Vec::new(), current: None }
     }
 
     /// The document of RFC 9457, as JSON.
@@ -136,6 +151,7 @@ impl Problem {
             code: self.code.as_str(),
             request_id: request_id.map(str::to_owned),
             errors: &self.errors,
+            current: self.current.as_ref(),
         }
     }
 }
@@ -154,6 +170,8 @@ pub struct Document<'a> {
     request_id: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [Violation],
+    #[serde(flatten)]
+    current: Option<&'a Current>,
 }
 
 #[cfg(test)]

@@ -160,11 +160,11 @@ pub enum StateChange {
 #[serde(rename_all = "camelCase")]
 pub enum Conflict {
     /// Accepted.
-    #[default]
     LastWriteWins,
     /// Accepted if it touches other top-level fields than every change since.
     MergeDisjoint,
     /// Refused with 409 and the current version.
+    #[default]
     Reject,
 }
 

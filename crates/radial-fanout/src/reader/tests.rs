@@ -26,13 +26,14 @@ fn event(name: &str, offset: Option<u64>) -> Arc<Event> {
         ttl_ms: None,
         ack: false,
         correlation_id: None,
+        entity: None,
     };
     let tenant = TenantId::new("acme").unwrap();
     let content =
         Content { tenant: &tenant, data: "1", version: "1", timestamp: None, causation_id: None };
     let place =
         offset.map(|offset| Cursor { epoch: Epoch::new(1), offset: Offset::new(offset).unwrap() });
-    Arc::new(Draft::new(head, &content).place(place, TimeMs(0)))
+    Arc::new(Draft::new(head, &content).place(place, TimeMs(0), None))
 }
 
 fn logged(offset: u64) -> Arc<Event> {

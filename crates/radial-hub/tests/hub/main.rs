@@ -8,5 +8,6 @@
 
 mod support;
 
+mod entities;
 mod order;
 mod publishing;

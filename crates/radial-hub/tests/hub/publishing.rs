@@ -44,6 +44,10 @@ async fn each_refusal_has_its_code() {
         (updated(json!({"priority": "critical"})), Code::PolicyConflict),
         (updated(json!({"routes": ["nowhere"]})), Code::PolicyConflict),
         (updated(json!({"expectedVersion": 1})), Code::PolicyConflict),
+        (
+            json!({"eventType": "card.deleted", "eventData": {"cardId": "c"}, "expectedVersion": 4}),
+            Code::VersionConflict,
+        ),
         (updated(json!({"tenantId": "globex"})), Code::Forbidden),
         (
             json!({"eventType": "session.activity", "eventData": {}, "broadcast": true}),
@@ -58,7 +62,7 @@ async fn each_refusal_has_its_code() {
     }
     let refused: u64 =
         test.hub.stats().tallies().refused_events.iter().map(|(_, count)| count).sum();
-    assert_eq!(refused, 9);
+    assert_eq!(refused, 10);
 }
 
 #[tokio::test]
@@ -82,7 +86,8 @@ async fn an_atomic_batch_is_refused_whole_and_leaves_nothing() {
 #[tokio::test]
 async fn history_sees_what_is_not_broadcast_and_subscribers_do_not() {
     let test = TestHub::new();
-    let request = SubscribeRequest { selection: selection(&["*"]), start: Start::Now };
+    let request =
+        SubscribeRequest { selection: selection(&["*"]), start: Start::Now, snapshot: vec![] };
     let mut subscription = test.hub.subscribe(Arc::clone(&test.grants), request).await.unwrap();
     publish(&test, json!({"eventType": "session.activity", "eventData": {}})).await.unwrap();
     publish(&test, json!({"eventType": "user.updated", "eventData": {"userId": "u"}}))
@@ -121,7 +126,11 @@ async fn an_event_for_one_user_is_hidden_from_another_on_stream_and_history() {
     for (user, expected) in [("ada", 1), ("bob", 0)] {
         let user = Some(UserId::new(user).unwrap());
         let grants = Arc::new((*test.grants).clone().acting_for(user, None));
-        let request = SubscribeRequest { selection: selection(&["*"]), start: Start::Earliest };
+        let request = SubscribeRequest {
+            selection: selection(&["*"]),
+            start: Start::Earliest,
+            snapshot: vec![],
+        };
         let mut subscription = test.hub.subscribe(Arc::clone(&grants), request).await.unwrap();
         let frames = subscription.next().await.unwrap();
         let seen = frames.iter().filter(|frame| matches!(frame, Frame::Event(_))).count();

@@ -10,11 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use radial_log::{
-    Append, Config, EmbeddedLog, Entry, EventLog as _, Fingerprint, Item, OpenError, PageLimit,
+    Append, Change, Config, Conflict, Effect, EmbeddedLog, Entity, EntitySelection, Entry,
+    EventLog as _, Fingerprint, Item, OpenError, PageLimit,
 };
-use radial_protocol::event::{Content, Draft, Head, Persistence, Priority, Scope, TimeMs};
-use radial_protocol::names::EventId;
-use radial_protocol::{ChannelName, EventTypeName, Offset, TenantId};
+use radial_protocol::event::{
+    Content, Draft, EntityRef, Head, Persistence, Priority, Scope, TimeMs,
+};
+use radial_protocol::names::{EventId, Id};
+use radial_protocol::{ChannelName, EventTypeName, Name, Offset, Pattern, TenantId};
 
 /// A data folder that goes away with the test.
 pub(crate) struct Folder(tempfile::TempDir);
@@ -106,6 +109,7 @@ fn entry_with(id: &str, persistence: Persistence, fingerprint: Option<u128>) -> 
         ttl_ms: None,
         ack: false,
         correlation_id: None,
+        entity: None,
     };
     let tenant = tenant();
     let content = Content {
@@ -115,7 +119,11 @@ fn entry_with(id: &str, persistence: Persistence, fingerprint: Option<u128>) -> 
         timestamp: None,
         causation_id: None,
     };
-    Entry { draft: Draft::new(head, &content), fingerprint: fingerprint.map(Fingerprint) }
+    Entry {
+        draft: Draft::new(head, &content),
+        fingerprint: fingerprint.map(Fingerprint),
+        change: None,
+    }
 }
 
 /// An event whose id the hub chose.
@@ -127,6 +135,39 @@ pub(crate) fn entry(persistence: Persistence) -> Entry {
 /// A durable event whose id the publisher chose.
 pub(crate) fn keyed(id: &str, fingerprint: u128) -> Entry {
     entry_with(id, Persistence::Durable, Some(fingerprint))
+}
+
+/// A change of the entity `card` `c1` on `main`.
+pub(crate) fn change(effect: Effect, expected_version: Option<u64>, data: &str) -> Entry {
+    let entity = EntityRef { entity_type: Name::new("card").unwrap(), id: Id::new("c1").unwrap() };
+    let conflict = Conflict::Reject;
+    let mut entry = entry(Persistence::Durable);
+    entry.draft = Draft::new(
+        entry.draft.head,
+        &Content { tenant: &tenant(), data, version: "1", timestamp: None, causation_id: None },
+    );
+    entry.change =
+        Some(Change { entity, effect, conflict, expected_version, data: data.to_owned() });
+    entry
+}
+
+/// The entities of the type `card` in all channels, with the place that they are true at.
+pub(crate) fn cards(log: &EmbeddedLog) -> (u64, Vec<Entity>) {
+    let selection = EntitySelection {
+        channels: vec![Pattern::All],
+        types: vec![Name::new("card").unwrap()],
+        id: None,
+        after: None,
+    };
+    let mut pages = log.entities(&tenant(), selection).unwrap();
+    let mut entities = Vec::new();
+    loop {
+        let page = pages.next_page(2).unwrap();
+        if page.is_empty() {
+            return (pages.cursor().offset.get(), entities);
+        }
+        entities.extend(page);
+    }
 }
 
 pub(crate) fn append(entries: Vec<Entry>) -> Append {

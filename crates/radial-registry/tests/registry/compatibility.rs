@@ -70,7 +70,7 @@ fn a_change_of_the_entity_breaks_or_not() {
         ("entity", entity(""), none, true),
         ("entity.state", entity(""), entity(", state = \"merge\""), true),
         ("entity.deletes", entity(""), entity(", deletes = true"), true),
-        ("entity.conflict", entity(""), entity(", conflict = \"reject\""), true),
+        ("entity.conflict", entity(", conflict = \"lastWriteWins\""), entity(""), true),
         (
             "entity.conflict",
             entity(", conflict = \"reject\""),

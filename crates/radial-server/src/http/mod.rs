@@ -3,6 +3,8 @@
 pub(crate) mod accept;
 mod body;
 mod credential;
+mod entities;
+mod etag;
 mod guard;
 mod history;
 mod pages;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use axum::extract::RawQuery;
 use radial_hub::Start;
 use radial_protocol::filter::Selection;
-use radial_protocol::{Code, Cursor, Pattern, Problem, TimeMs};
+use radial_protocol::{Code, Cursor, Name, Pattern, Problem, TimeMs};
 
 /// The parameters of one request; each is taken once, and what is left is an error.
 pub(crate) struct Parameters {
@@ -79,6 +79,16 @@ impl Parameters {
         Ok(patterns)
     }
 
+    /// `channel`, or several as `channels`; without either, `main`.
+    pub(crate) fn channels(&mut self, max: usize) -> Result<Vec<Pattern>, Problem> {
+        let one = self.one("channel")?;
+        let channels = self.patterns("channels", one.as_deref().unwrap_or("main"))?;
+        if channels.len() > max {
+            return Err(invalid(&format!("at most {max} channels")));
+        }
+        Ok(channels)
+    }
+
     /// `channels` and `types`.
     pub(crate) fn selection(
         &mut self,
@@ -91,6 +101,23 @@ impl Parameters {
             return Err(invalid(&format!("at most {filters_max} channels and types together")));
         }
         Ok(Selection { channels, types })
+    }
+
+    /// A list of names, separated by commas or given several times.
+    pub(crate) fn names(&mut self, name: &'static str, max: usize) -> Result<Vec<Name>, Problem> {
+        let texts = self.all(name);
+        let mut names: Vec<Name> = Vec::new();
+        for text in texts.iter().flat_map(|text| text.split(',')) {
+            let found = Name::new(text.trim())
+                .map_err(|error| invalid(&format!("{name}: {text:?} {error}")))?;
+            if !names.contains(&found) {
+                names.push(found);
+            }
+        }
+        if names.len() > max {
+            return Err(invalid(&format!("{name} names more than {max}")));
+        }
+        Ok(names)
     }
 
     /// A place in the log as a parameter names it.

@@ -2,26 +2,28 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
+use http::HeaderMap;
 use radial_protocol::{Code, Problem};
 use radial_registry::EventType;
 
+use super::etag;
 use super::refusal::Refusal;
 use crate::app::App;
 
-pub(crate) async fn list(State(app): State<Arc<App>>) -> Response {
+pub(crate) async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let types: Vec<&EventType> = app.hub.registry().iter().collect();
-    Json(serde_json::json!({ "types": types })).into_response()
+    etag::answer(&headers, &serde_json::json!({ "types": types }), None)
 }
 
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     Path(event_type): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     match app.hub.registry().get(&event_type) {
-        Some(event_type) => Ok(Json(event_type).into_response()),
+        Some(event_type) => Ok(etag::answer(&headers, event_type, None)),
         None => Err(Problem::new(Code::NotFound, "no such event type is registered").into()),
     }
 }

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use radial_protocol::{Code, Problem};
 
 use super::refusal::Refusal;
-use super::{guard, history, pages, publish, registry, status, stream};
+use super::{entities, guard, history, pages, publish, registry, status, stream};
 use crate::app::{App, Mode};
 
 /// The whole HTTP surface.
@@ -17,6 +17,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let mut router = Router::new()
         .route("/api/sse/events", post(publish::publish).get(stream::stream))
         .route("/api/events", get(history::history))
+        .route("/api/entities/{entity_type}", get(entities::list))
+        .route("/api/entities/{entity_type}/{id}", get(entities::show))
         .route("/api/registry", get(registry::list))
         .route("/api/registry/{event_type}", get(registry::show))
         .route("/healthz", get(status::healthz))

@@ -26,11 +26,12 @@ pub(crate) async fn stream(
     let start = start(&mut parameters, &headers)?;
     let options =
         StreamOptions { named: parameters.flag("named")?, client: parameters.parsed("clientId")? };
+    let snapshot = parameters.names("snapshot", app.limits.filters)?;
     let (user, session) = (parameters.parsed("userId")?, parameters.parsed("sessionId")?);
     parameters.finish()?;
     let grants = credential::acting_grants(&app, &headers, user, session)?;
     let mut response = Response::new(Body::empty());
-    let request = SubscribeRequest { selection, start };
+    let request = SubscribeRequest { selection, start, snapshot };
     let subscription = app.hub.subscribe(Arc::new(grants), request).await?;
     if method != Method::HEAD {
         *response.body_mut() = SseStream::open(&app, subscription, options).into_body();

@@ -70,6 +70,7 @@ impl SseStream {
             flags: serde_json::Map::new(),
             polling: Polling { interval_ms: ms(POLLING_INTERVAL) },
             protocol: PROTOCOL,
+            is_place: opening.is_place,
         }));
         let mut first = BytesMut::from(&sse::retry_line(retry_ms)[..]);
         first.extend_from_slice(&sse::control_frame(&hello));
