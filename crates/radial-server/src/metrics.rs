@@ -1,4 +1,4 @@
-//! `/metrics`: what the hub counted, as OpenMetrics text. Names carry the contract's words.
+//! `/metrics`: what the hub counted, in the text form of `OpenMetrics`. Names carry the contract's words.
 
 use std::sync::atomic::Ordering;
 

@@ -17,6 +17,7 @@ async fn publish(test: &TestHub, event: Value) -> Result<u64, Problem> {
     results.pop().unwrap().map(|accepted| accepted.entity_version.unwrap())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is called with values made on the spot")]
 fn card(action: &str, data: Value) -> Value {
     json!({"eventType": format!("card.{action}"), "eventData": data, "channel": "board:1"})
 }

@@ -5,6 +5,7 @@
     clippy::indexing_slicing,
     reason = "a test stops at the first surprise"
 )]
+#![allow(clippy::print_stdout, reason = "seeds are printed")]
 
 mod support;
 

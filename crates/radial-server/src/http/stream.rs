@@ -34,7 +34,7 @@ pub(crate) async fn stream(
     let request = SubscribeRequest { selection, start, snapshot };
     let subscription = app.hub.subscribe(Arc::new(grants), request).await?;
     if method != Method::HEAD {
-        *response.body_mut() = SseStream::open(&app, subscription, options).into_body();
+        *response.body_mut() = SseStream::open(&app, subscription, &options).into_body();
     }
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

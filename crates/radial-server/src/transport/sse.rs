@@ -49,7 +49,11 @@ enum Due {
 
 impl SseStream {
     /// Opens the stream: its first bytes are the `retry:` line and `hello`.
-    pub(crate) fn open(app: &Arc<App>, subscription: Subscription, options: StreamOptions) -> Self {
+    pub(crate) fn open(
+        app: &Arc<App>,
+        subscription: Subscription,
+        options: &StreamOptions,
+    ) -> Self {
         let runtime = app.hub.runtime();
         let settings = &app.stream;
         let retry_ms = runtime.jittered(ms(settings.retry), ms(settings.retry) / 2);
