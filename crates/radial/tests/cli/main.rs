@@ -1,0 +1,13 @@
+//! The `radial` program as its user runs it: real processes, real files, real sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+#![allow(clippy::print_stdout, reason = "seeds are printed")]
+
+mod crash;
+mod history;
+mod program;
+mod stop;
