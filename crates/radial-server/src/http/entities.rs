@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::HeaderMap;
 use radial_hub::{EntityPage, EntityQuery};
@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::parameters::{Parameters, invalid};
+use super::path::PathPart;
 use super::refusal::Refusal;
 use super::{credential, etag};
 use crate::app::App;
@@ -47,7 +48,7 @@ struct Next<'a> {
 
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
-    Path(entity_type): Path<String>,
+    PathPart(entity_type): PathPart<String>,
     query: RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
@@ -82,7 +83,7 @@ pub(crate) async fn list(
 
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
-    Path((entity_type, id)): Path<(String, String)>,
+    PathPart((entity_type, id)): PathPart<(String, String)>,
     query: RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {

@@ -9,6 +9,7 @@ mod guard;
 mod history;
 mod pages;
 mod parameters;
+mod path;
 mod publish;
 mod refusal;
 mod registry;

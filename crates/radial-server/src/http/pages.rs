@@ -1,10 +1,10 @@
 //! The demo board of `radial dev`: files of `web/board`, inside the binary.
 
-use axum::extract::Path;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, header};
 use radial_protocol::{Code, Problem};
 
+use super::path::PathPart;
 use super::refusal::Refusal;
 
 /// No script, style, image or connection from anywhere else; no page may frame this one.
@@ -41,7 +41,7 @@ pub(crate) async fn index() -> Response {
     page("text/html; charset=utf-8", include_str!("../../../../web/board/index.html"))
 }
 
-pub(crate) async fn asset(Path(file): Path<String>) -> Result<Response, Refusal> {
+pub(crate) async fn asset(PathPart(file): PathPart<String>) -> Result<Response, Refusal> {
     let found = ASSETS.iter().find(|(name, _)| *name == file);
     match found {
         Some((name, text)) => Ok(page(content_type(name), text)),

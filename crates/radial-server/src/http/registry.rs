@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use radial_protocol::{Code, Problem};
 use radial_registry::EventType;
 
 use super::etag;
+use super::path::PathPart;
 use super::refusal::Refusal;
 use crate::app::App;
 
@@ -19,7 +20,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
 
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
-    Path(event_type): Path<String>,
+    PathPart(event_type): PathPart<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     match app.hub.registry().get(&event_type) {
