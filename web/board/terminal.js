@@ -43,7 +43,7 @@ export function commandsFor(origin) {
     },
     {
       title: 'Follow them with the command line',
-      command: `radial tail --url ${origin} --channel ${CHANNEL}`,
+      command: `radial tail --url ${origin} --channels ${CHANNEL}`,
     },
   ];
 }

@@ -46,7 +46,7 @@ impl Lines {
         let seen = self.lines.clone();
         match timeout(3 * PATIENCE, self.lines.wait_for(|lines| lines.len() >= count)).await {
             Ok(lines) => lines.unwrap().clone(),
-            Err(_) => panic!("{} of {count} lines came", seen.borrow().len()),
+            Err(late) => panic!("{} of {count} lines came: {late}", seen.borrow().len()),
         }
     }
 
