@@ -20,6 +20,21 @@ fn the_protocol_lists_every_problem_code_with_its_status() {
     assert_eq!(found, known);
 }
 
+#[test]
+fn the_protocol_lists_every_route() {
+    let text = read("docs/protocol.md");
+    let surface = section(&text, "## HTTP surface").join("\n");
+    let named = code_spans(&surface);
+    let router = read("crates/radial-server/src/http/router.rs");
+    let routes = router.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next());
+    // The files of the demo board are not part of the protocol.
+    for route in routes.filter(|route| !route.starts_with("/board/")) {
+        let route = route.replace("{entity_type}", "{type}").replace("{event_type}", "{eventType}");
+        let is_named = |span: &&str| span.split(' ').nth(1) == Some(route.as_str());
+        assert!(named.iter().any(is_named), "{route} is not in the table");
+    }
+}
+
 #[tokio::test]
 async fn the_protocol_lists_every_metric() {
     let hub = TestServer::start().await.unwrap();
