@@ -30,6 +30,8 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     pub(crate) stream: StreamSettings,
     pub(crate) drain: CancellationToken,
+    /// The drain took too long: what is still open ends now.
+    pub(crate) cut: CancellationToken,
     pub(crate) connections: Connections,
 }
 
@@ -66,6 +68,7 @@ impl App {
                 max_age: config.stream.max_age,
             },
             drain: CancellationToken::new(),
+            cut: CancellationToken::new(),
             connections: Connections::default(),
         }
     }

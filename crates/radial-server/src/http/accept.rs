@@ -88,7 +88,11 @@ async fn serve(stream: TcpStream, app: Arc<App>, router: Router, header_timeout:
         ended
     } else {
         connection.as_mut().graceful_shutdown();
-        connection.await
+        tokio::select! {
+            ended = connection => ended,
+            // Dropping it closes its socket, and lets go of the hub.
+            () = app.cut.cancelled() => return,
+        }
     };
     if let Err(error) = ended {
         // Clients go away at any time; that is no event of the hub's life.
