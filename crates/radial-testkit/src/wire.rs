@@ -86,6 +86,50 @@ pub async fn exchange(address: SocketAddr, bytes: &[u8]) -> Result<Answer> {
     timeout(PATIENCE, work).await.context("no answer in time")?
 }
 
+/// Sends these bytes on a connection of its own and returns whatever comes back until the hub
+/// closes it; with `half_close`, tells the hub that nothing more will come.
+pub async fn converse(address: SocketAddr, bytes: &[u8], half_close: bool) -> Result<Vec<u8>> {
+    let work = async {
+        let mut socket = TcpStream::connect(address).await?;
+        let (mut reading, mut writing) = socket.split();
+        let mut answer = Vec::new();
+        let write = async {
+            // The hub may have closed its end before it has read everything.
+            let _ = writing.write_all(bytes).await;
+            if half_close {
+                let _ = writing.shutdown().await;
+            }
+        };
+        let ((), read) = tokio::join!(write, reading.read_to_end(&mut answer));
+        // A reset after the answer is how a server closes on what it has not read.
+        match read {
+            Ok(_) => Ok(answer),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ok(answer),
+            Err(error) => bail!("no answer: {error}"),
+        }
+    };
+    timeout(PATIENCE, work).await.context("the connection is not closed in time")?
+}
+
+/// Splits what came back on one connection into its answers.
+pub fn parse_all(bytes: &[u8]) -> Result<Vec<Answer>> {
+    let mut answers = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (status, headers, start) = parse_head(rest)
+            .with_context(|| format!("no HTTP: {:?}", String::from_utf8_lossy(rest)))?;
+        let body = rest.get(start..).unwrap_or_default();
+        let len = match find(&headers, "content-length") {
+            Some(len) => len.parse()?,
+            None => body.len(),
+        };
+        let (own, next) = body.split_at_checked(len).context("the body is cut off")?;
+        answers.push(Answer { status, headers, body: own.to_vec() });
+        rest = next;
+    }
+    Ok(answers)
+}
+
 /// The status, the headers, and where the body begins.
 pub(crate) type Head = (u16, Vec<(String, String)>, usize);
 

@@ -6,5 +6,11 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod bodies;
 mod conformance;
+mod drain;
+mod mutation;
+mod requests;
 mod stream;
+mod strings;
+mod watched;
