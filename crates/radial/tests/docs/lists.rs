@@ -25,8 +25,8 @@ fn the_protocol_lists_every_route() {
     let text = read("docs/protocol.md");
     let surface = section(&text, "## HTTP surface").join("\n");
     let named = code_spans(&surface);
-    let router = read("crates/radial-server/src/http/router.rs");
-    let routes = router.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let source = read("crates/radial-server/src/http/router.rs");
+    let routes = source.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next());
     // The files of the demo board are not part of the protocol.
     for route in routes.filter(|route| !route.starts_with("/board/")) {
         let route = route.replace("{entity_type}", "{type}").replace("{event_type}", "{eventType}");
