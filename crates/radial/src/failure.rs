@@ -18,6 +18,16 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The same failure with the place where it happened.
+    #[must_use]
+    pub(crate) fn at(self, place: &str) -> Self {
+        match self {
+            Self::Failed(text) => Self::Failed(format!("{place}: {text}")),
+            Self::Unusable(text) => Self::Unusable(format!("{place}: {text}")),
+            Self::ReaderGone => Self::ReaderGone,
+        }
+    }
+
     /// The exit status.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {

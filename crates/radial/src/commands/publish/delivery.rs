@@ -7,9 +7,6 @@ use radial_protocol::answer::Accepted;
 use super::batch::{self, Batch};
 use super::line::Line;
 
-/// How often a batch is sent before it is given up.
-const ATTEMPTS: usize = 10;
-
 /// What became of one line.
 pub(super) type LineResult = Result<Accepted, Box<ProblemDocument>>;
 
@@ -17,6 +14,7 @@ pub(super) type LineResult = Result<Accepted, Box<ProblemDocument>>;
 pub(super) struct Delivery {
     client: Client,
     atomic: bool,
+    attempts: usize,
     random: fastrand::Rng,
     speak: Box<dyn Fn(&str) + Send>,
 }
@@ -28,9 +26,15 @@ struct Open<'a> {
 }
 
 impl Delivery {
-    /// `speak` is told of every wait.
-    pub(super) fn new(client: Client, atomic: bool, speak: impl Fn(&str) + Send + 'static) -> Self {
-        Self { client, atomic, random: fastrand::Rng::new(), speak: Box::new(speak) }
+    /// A batch is sent up to `attempts` times; `speak` is told of every wait.
+    pub(super) fn new(
+        client: Client,
+        atomic: bool,
+        attempts: usize,
+        speak: impl Fn(&str) + Send + 'static,
+    ) -> Self {
+        let random = fastrand::Rng::new();
+        Self { client, atomic, attempts, random, speak: Box::new(speak) }
     }
 
     /// Sends a batch until each line is accepted or refused for good.
@@ -45,7 +49,7 @@ impl Delivery {
         let mut backoff = Backoff::new();
         loop {
             let body = Bytes::from(batch::body(open.lines.iter().map(|(_, line)| *line)));
-            let is_last = backoff.failures() + 1 >= ATTEMPTS;
+            let is_last = backoff.failures() + 1 >= self.attempts;
             let cause = match self.client.publish_raw(body, self.atomic).await {
                 Ok(PublishAnswer::Batch(results)) if results.len() == open.lines.len() => {
                     match open.settle(results, is_last) {

@@ -2,7 +2,6 @@
 
 use radial_client::ProblemDocument;
 use serde::{Deserialize, Deserializer};
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::refusal;
@@ -46,16 +45,25 @@ pub(super) fn prepare(
     let Ok(text) = std::str::from_utf8(bytes) else {
         return Some(Err(refusal("malformed-json", "the line is not UTF-8".to_owned())));
     };
+    if !text.starts_with('{') {
+        return Some(checked(text));
+    }
     Some(match serde_json::from_str::<Probe<'_>>(text) {
         Ok(probe) => Ok(with_id(text, probe.event_id.map(RawValue::get), new_id)),
-        // JSON, but no object, or one with two ids: the hub's refusal says it better.
-        Err(error) if error.classify() == Category::Data && is_json(text) => Ok(text.to_owned()),
-        Err(error) => Err(refusal("malformed-json", format!("the line is not JSON: {error}"))),
+        // An object with two ids, perhaps: the hub's refusal says it better.
+        Err(_) => checked(text),
     })
 }
 
-fn is_json(text: &str) -> bool {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+/// The text as it is, if it is JSON at all.
+fn checked(text: &str) -> Result<String, Box<ProblemDocument>> {
+    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => {
+            let error = error.to_string().replace(" at line 1 column ", " at column ");
+            Err(refusal("malformed-json", format!("the line is not JSON: {error}")))
+        }
+    }
 }
 
 /// `id` is a part of `text`: what stands there as the `eventId`.
@@ -118,7 +126,9 @@ mod tests {
 
     #[test]
     fn json_that_is_no_request_is_for_the_hub_to_refuse() {
-        for line in ["42", "[]", "\"x\"", "null", r#"{"eventId":"a","eventId":"b"}"#] {
+        for line in
+            ["42", "[]", "[1,2]", "[{}]", "\"x\"", "null", r#"{"eventId":"a","eventId":"b"}"#]
+        {
             check(line, line);
         }
     }
