@@ -139,6 +139,7 @@ pub(super) struct Expected {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
     Hello,
+    Snapshot,
     Event,
     Live,
     Gap,
@@ -148,8 +149,16 @@ pub(super) enum Kind {
     End,
 }
 
-const KINDS: [Kind; 7] =
-    [Kind::Hello, Kind::Event, Kind::Live, Kind::Gap, Kind::Heartbeat, Kind::Goodbye, Kind::End];
+const KINDS: [Kind; 8] = [
+    Kind::Snapshot,
+    Kind::Hello,
+    Kind::Event,
+    Kind::Live,
+    Kind::Gap,
+    Kind::Heartbeat,
+    Kind::Goodbye,
+    Kind::End,
+];
 
 /// One expected item: its kind, and the pattern that its JSON must fit.
 #[derive(Clone, Debug, Deserialize)]
@@ -169,6 +178,7 @@ impl Kind {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Hello => "hello",
+            Self::Snapshot => "snapshot",
             Self::Event => "event",
             Self::Live => "live",
             Self::Gap => "gap",

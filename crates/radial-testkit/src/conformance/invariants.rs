@@ -42,6 +42,14 @@ impl Invariants {
             Kind::Hello if item.id.is_none() => Ok(()),
             Kind::Hello | Kind::Heartbeat => same_id(item, "cursor"),
             Kind::Gap => same_id(item, "to"),
+            Kind::Snapshot => {
+                let done = item.json.get("done").and_then(Value::as_bool);
+                if done == Some(item.id.is_some()) {
+                    Ok(())
+                } else {
+                    Err("the last part of a snapshot has an id, and only the last".to_owned())
+                }
+            }
             Kind::Live | Kind::Goodbye | Kind::End => no_id(item),
         }
     }

@@ -228,7 +228,7 @@ impl Run {
             if expected.kind != Kind::End {
                 fits(&what, &pattern, Some(&item.json))?;
             }
-            self.variables.save(&expected.save, &item.json)?;
+            self.variables.save_item(&expected.save, &item)?;
         }
         Ok(())
     }

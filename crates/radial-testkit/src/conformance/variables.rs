@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::case::{Fields, Saves};
 use super::pattern::WORDS;
+use super::transport::Item;
 
 /// What the steps have saved so far.
 #[derive(Debug, Default)]
@@ -21,6 +22,17 @@ impl Variables {
             self.0.insert(name.clone(), value.clone());
         }
         Ok(())
+    }
+
+    /// Saves from an item; the pointer `id` is the place that a client would remember.
+    pub(super) fn save_item(&mut self, saves: &Saves, item: &Item) -> Result<(), String> {
+        let (ids, pointers): (Saves, Saves) =
+            saves.clone().into_iter().partition(|(_, pointer)| pointer == "id");
+        for name in ids.into_keys() {
+            let id = item.id.as_deref().ok_or("save: the item has no id")?;
+            self.0.insert(name, Value::from(id));
+        }
+        self.save(&pointers, &item.json)
     }
 
     /// The value with every variable in it replaced.
