@@ -1,4 +1,6 @@
 //! A hub that misbehaves as it is told: one script for each connection.
+//!
+//! For tests with `start_paused = true`, in which a pause takes no time.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
