@@ -1,3 +1,5 @@
+//! What schemas accept, refuse, and are refused for.
+
 use serde_json::{Map, json};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The built-in types accept what they should and refuse the rest.
+
 use std::time::Duration;
 
 use radial_protocol::event::{Persistence, Priority, Scope};

@@ -1,3 +1,5 @@
+//! What a change of the registry means to those who published before it.
+
 use radial_registry::compatibility::compare;
 
 use super::{registry, with_type};

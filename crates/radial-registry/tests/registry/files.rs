@@ -1,3 +1,5 @@
+//! Folders of event types, and everything that can be wrong in them.
+
 use std::fs;
 use std::time::Duration;
 

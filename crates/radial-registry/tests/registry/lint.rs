@@ -1,3 +1,5 @@
+//! Every rule that refuses what cannot hold together.
+
 use std::collections::HashSet;
 
 use radial_registry::{Rule, Severity};

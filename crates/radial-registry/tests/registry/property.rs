@@ -1,3 +1,5 @@
+//! Whatever is validated, nothing panics.
+
 use proptest::prelude::*;
 use radial_registry::{Registry, VIOLATIONS_MAX};
 use serde_json::{Map, Value, json};
