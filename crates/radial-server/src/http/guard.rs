@@ -13,21 +13,34 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use radial_protocol::{Code, Problem};
 
+use super::credential;
 use super::refusal::{self, REQUEST_ID};
 use crate::app::App;
 
-pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// Names one request in its answer and in the log.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
+pub(crate) async fn guard(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let request_id = format!("{:016x}", app.hub.runtime().random());
+    request.extensions_mut().insert(RequestId(request_id.clone()));
+    let tenant = credential::grants(&app, request.headers(), None)
+        .map_or_else(|_| "-".to_owned(), |grants| grants.tenant.to_string());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let mut response = match check(request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(problem) => {
-            refusal::answer(&log(&app, problem, &request_id, &method, &path), &request_id)
+            refusal::answer(&log(&app, problem, &request_id, &tenant, &method, &path), &request_id)
         }
     };
     if let Some(problem) = refusal::pending(&mut response) {
-        response = refusal::answer(&log(&app, problem, &request_id, &method, &path), &request_id);
+        response =
+            refusal::answer(&log(&app, problem, &request_id, &tenant, &method, &path), &request_id);
     }
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -41,12 +54,14 @@ fn log(
     app: &App,
     problem: Problem,
     request_id: &str,
+    tenant: &str,
     method: &http::Method,
     path: &str,
 ) -> Problem {
     app.hub.stats().refuse_request(problem.code);
     tracing::info!(
         request = request_id,
+        tenant,
         method = %method,
         path = %path.chars().take(128).collect::<String>().escape_default(),
         code = problem.code.as_str(),

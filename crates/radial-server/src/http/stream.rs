@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -10,6 +11,7 @@ use radial_hub::{Start, SubscribeRequest};
 use radial_protocol::{Code, Problem};
 
 use super::credential;
+use super::guard::RequestId;
 use super::parameters::{Parameters, invalid};
 use super::refusal::Refusal;
 use crate::app::App;
@@ -17,6 +19,7 @@ use crate::transport::sse::{SseStream, StreamOptions};
 
 pub(crate) async fn stream(
     State(app): State<Arc<App>>,
+    Extension(RequestId(request)): Extension<RequestId>,
     method: Method,
     query: RawQuery,
     headers: HeaderMap,
@@ -24,8 +27,11 @@ pub(crate) async fn stream(
     let mut parameters = Parameters::parse(&query)?;
     let selection = parameters.selection("main", app.limits.filters)?;
     let start = start(&mut parameters, &headers)?;
-    let options =
-        StreamOptions { named: parameters.flag("named")?, client: parameters.parsed("clientId")? };
+    let options = StreamOptions {
+        named: parameters.flag("named")?,
+        client: parameters.parsed("clientId")?,
+        request,
+    };
     let snapshot = parameters.names("snapshot", app.limits.filters)?;
     let (user, session) = (parameters.parsed("userId")?, parameters.parsed("sessionId")?);
     parameters.finish()?;
@@ -46,18 +52,22 @@ pub(crate) async fn stream(
 
 /// Where the stream begins: `Last-Event-ID` wins over `cursor`, which wins over `since`.
 ///
+/// The parameter `lastEventId` stands for the header: what cannot send one adds it to a URL that
+/// still has its first `cursor`.
+///
 /// A header that is no cursor cannot be refused: `EventSource` would never come back. Its stream
 /// begins at the head, with a `gap` that says so.
 fn start(parameters: &mut Parameters, headers: &HeaderMap) -> Result<Start, Problem> {
     let cursor = parameters.start_of("cursor")?;
-    let older_name = parameters.start_of("lastEventId")?;
+    let parameter = parameters.one("lastEventId")?;
     let since = parameters.time("since")?;
-    let header = headers.get("last-event-id").filter(|value| !value.is_empty());
-    if let Some(value) = header {
-        let cursor = value.to_str().ok().and_then(|text| text.parse().ok());
-        return Ok(cursor.map_or(Start::Unknown, Start::After));
+    // Bytes that are no text are no cursor either.
+    let header = headers.get("last-event-id").map(|value| value.to_str().unwrap_or("?"));
+    let mut last_event_ids = [header, parameter.as_deref()].into_iter().flatten();
+    if let Some(text) = last_event_ids.find(|text| !text.is_empty()) {
+        return Ok(text.parse().map_or(Start::Unknown, Start::After));
     }
-    match (cursor.or(older_name), since) {
+    match (cursor, since) {
         (Some(start), _) => Ok(start),
         (None, Some(at)) => Ok(Start::Since(at)),
         (None, None) => Ok(Start::Now),

@@ -26,6 +26,8 @@ pub(crate) struct StreamOptions {
     pub(crate) named: bool,
     /// The client's own name for this page load.
     pub(crate) client: Option<Id>,
+    /// Names the request in the log.
+    pub(crate) request: String,
 }
 
 /// An open stream. Dropping it ends it.
@@ -34,6 +36,7 @@ pub(crate) struct SseStream {
     subscription: Subscription,
     named: bool,
     connection: String,
+    request: String,
     opening: Option<Bytes>,
     heartbeat: Interval,
     age: std::pin::Pin<Box<Sleep>>,
@@ -82,6 +85,7 @@ impl SseStream {
         app.connections.streams_opened.fetch_add(1, Ordering::Relaxed);
         tracing::info!(
             connection,
+            request = options.request,
             tenant = %subscription.tenant(),
             client = options.client.as_ref().map(Id::as_str),
             cursor = %opening.cursor,
@@ -96,6 +100,7 @@ impl SseStream {
             subscription,
             named: options.named,
             connection,
+            request: options.request.clone(),
             opening: Some(first.freeze()),
             heartbeat,
             age: Box::pin(tokio::time::sleep_until(now + Duration::from_millis(max_age_ms))),
@@ -176,6 +181,7 @@ impl Drop for SseStream {
         self.app.connections.streams.fetch_sub(1, Ordering::Relaxed);
         tracing::info!(
             connection = self.connection,
+            request = self.request,
             tenant = %self.subscription.tenant(),
             reason = self.end.unwrap_or("client"),
             cursor = %self.subscription.cursor(),
