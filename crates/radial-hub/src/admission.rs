@@ -266,7 +266,15 @@ fn fingerprint(
     part(user.map_or("", UserId::as_str));
     part(&request.data);
     if let Some(audience) = &request.audience {
-        part(&format!("{audience:?}"));
+        // The lists are sets: the order in which they were written is no difference.
+        let mut names: Vec<String> = Vec::new();
+        names.extend(audience.users.iter().map(|user| format!("user {user}")));
+        names.extend(audience.sessions.iter().map(|session| format!("session {session}")));
+        names.extend(audience.roles.iter().map(|role| format!("role {role}")));
+        names.sort_unstable();
+        for name in &names {
+            part(name);
+        }
     }
     Fingerprint(hasher.digest128())
 }

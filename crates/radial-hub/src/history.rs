@@ -70,6 +70,11 @@ impl Hub {
         )?;
         let bounds = self.log.bounds(&grants.tenant).ok_or_else(no_log)?;
         let (mut place, mut first_gap) = self.history_start(grants, query.start, &bounds)?;
+        // Whoever names no place has lost nothing by what is no longer kept.
+        let kept_from = match query.start {
+            Start::After(_) | Start::Unknown => place,
+            Start::Now | Start::Earliest | Start::Since(_) => bounds.head,
+        };
         let now = self.runtime.now();
         let mut events = Vec::new();
         let mut examined = 0;
@@ -81,7 +86,9 @@ impl Hub {
                 let event = match item {
                     Item::Missing(missing) => {
                         place = missing.to;
-                        first_gap.get_or_insert_with(|| gap(missing, bounds.epoch));
+                        if missing.to > kept_from {
+                            first_gap.get_or_insert_with(|| gap(missing, bounds.epoch));
+                        }
                         continue;
                     }
                     Item::Event(event) => event,

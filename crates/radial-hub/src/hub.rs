@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use radial_fanout::{Timeline, TimelineLimit};
-use radial_log::{EmbeddedLog, EventLog, Health};
+use radial_log::{EmbeddedLog, EventLog, Health, RealDisk};
 use radial_protocol::filter::SubscribeRoles;
 use radial_protocol::{Code, Event, Problem, TenantId};
 use radial_registry::Registry;
@@ -24,6 +24,8 @@ pub struct Config {
     pub tenants: Vec<TenantId>,
     /// The event types.
     pub registry: Arc<Registry>,
+    /// How the log keeps events.
+    pub log: radial_log::Settings,
     /// How much each tenant's timeline keeps.
     pub timeline: TimelineLimit,
     /// Whether the hub starts switched off.
@@ -56,8 +58,10 @@ pub enum Readiness {
     Disabled,
     /// It is shutting down.
     Draining,
-    /// The log takes no writes, for this reason.
+    /// The log takes no writes until it is restarted, for this reason.
     LogFailed(String),
+    /// The log takes no writes until there is room, for this reason.
+    LogFull(String),
 }
 
 /// One hub: a log, a timeline per tenant, and the rules.
@@ -77,10 +81,13 @@ impl Hub {
     pub fn open(config: Config, runtime: Runtime) -> Result<Self, OpenError> {
         let timelines: Arc<OnceLock<HashMap<TenantId, Arc<Timeline>>>> = Arc::default();
         let committed = Arc::clone(&timelines);
-        let random = runtime.clone();
+        let (random, clock) = (runtime.clone(), runtime.clone());
         let log = EmbeddedLog::open(radial_log::Config {
             folder: config.folder,
             boot: config.boot,
+            settings: config.log,
+            disk: Arc::new(RealDisk),
+            clock: Box::new(move || clock.now()),
             random: Box::new(move || random.random()),
             on_commit: Box::new(move |tenant, events: &[Arc<Event>]| {
                 let timeline = committed.get().and_then(|timelines| timelines.get(tenant));
@@ -129,12 +136,14 @@ impl Hub {
     pub fn readiness(&self) -> Readiness {
         if self.draining.load(Ordering::Relaxed) {
             Readiness::Draining
-        } else if let Health::Poisoned(reason) = self.log.health() {
-            Readiness::LogFailed(reason)
         } else if self.disabled.load(Ordering::Relaxed) {
             Readiness::Disabled
         } else {
-            Readiness::Ready
+            match self.log.health() {
+                Health::Ok => Readiness::Ready,
+                Health::Full(what) => Readiness::LogFull(what),
+                Health::Poisoned(reason) => Readiness::LogFailed(reason),
+            }
         }
     }
 
@@ -166,7 +175,7 @@ impl Hub {
             Readiness::Draining => {
                 Err(Problem::new(Code::Draining, "this node is shutting down; try again"))
             }
-            Readiness::Ready | Readiness::LogFailed(_) => Ok(()),
+            Readiness::Ready | Readiness::LogFailed(_) | Readiness::LogFull(_) => Ok(()),
         }
     }
 }

@@ -183,6 +183,7 @@ impl Hub {
             AppendError::UnknownTenant => Code::Internal,
             AppendError::Poisoned => Code::LogUnavailable,
             AppendError::Overloaded => Code::Overloaded,
+            AppendError::Full(_) => Code::DiskFull,
             AppendError::Closed => Code::Draining,
         };
         Problem::new(code, error.to_string())

@@ -80,6 +80,7 @@ pub struct Subscription {
     opening: Opening,
     ready: VecDeque<Frame>,
     snapshot: Option<SnapshotReading>,
+    kept_from: Offset,
     live: bool,
     counted: Tally,
 }
@@ -116,7 +117,7 @@ impl Hub {
         } else {
             None
         };
-        let Beginning { place, resumed, gap, .. } = beginning;
+        let Beginning { place, resumed, gap, kept_from, .. } = beginning;
         let opening = Opening {
             cursor: Cursor { epoch: bounds.epoch, offset: place },
             is_place: resumed.complete && snapshot.is_none(),
@@ -136,6 +137,7 @@ impl Hub {
             opening,
             ready: gap.into_iter().map(|gap| Frame::Control(Control::Gap(gap))).collect(),
             snapshot,
+            kept_from,
             live: false,
             counted: Tally::default(),
         })
@@ -179,19 +181,27 @@ struct Beginning {
     gap: Option<Gap>,
     /// Whether the client has no place to go on from.
     wants_snapshot: bool,
+    /// Stretches that were missing up to here before the client came are no gap to it: it asked
+    /// for what is kept.
+    kept_from: Offset,
 }
 
 impl Beginning {
     fn fresh(place: Offset, wants_snapshot: bool) -> Self {
         let resumed = Resumed { from: None, complete: true };
-        Self { place, resumed, gap: None, wants_snapshot }
+        Self { place, resumed, gap: None, wants_snapshot, kept_from: place }
+    }
+
+    fn of_what_is_kept(place: Offset, bounds: &Bounds) -> Self {
+        Self { kept_from: bounds.head, ..Self::fresh(place, false) }
     }
 
     fn broken(from: Option<Cursor>, reason: GapReason, bounds: &Bounds) -> Self {
         let to = Cursor { epoch: bounds.epoch, offset: bounds.head };
         let gap = Some(Gap { reason, scope: GapScope::All, from, to });
         let resumed = Resumed { from, complete: false };
-        Self { place: bounds.head, resumed, gap, wants_snapshot: true }
+        let (place, kept_from) = (bounds.head, bounds.head);
+        Self { place, resumed, gap, wants_snapshot: true, kept_from }
     }
 
     /// A snapshot is true at this place: the stream goes on from there, and a gap reaches so far.
@@ -211,8 +221,8 @@ fn begin(start: Start, since: Option<Offset>, bounds: &Bounds, snapshot: bool) -
     let oldest = bounds.first.previous();
     match start {
         Start::Now => Beginning::fresh(bounds.head, true),
-        Start::Earliest => Beginning::fresh(oldest, false),
-        Start::Since(_) => Beginning::fresh(since.unwrap_or(oldest).max(oldest), false),
+        Start::Earliest => Beginning::of_what_is_kept(oldest, bounds),
+        Start::Since(_) => Beginning::of_what_is_kept(since.unwrap_or(oldest).max(oldest), bounds),
         Start::Unknown => Beginning::broken(None, GapReason::Epoch, bounds),
         Start::After(cursor) if cursor.epoch != bounds.epoch => {
             Beginning::broken(Some(cursor), GapReason::Epoch, bounds)
@@ -228,7 +238,8 @@ fn begin(start: Start, since: Option<Offset>, bounds: &Bounds, snapshot: bool) -
             let complete =
                 cursor.offset >= oldest && !bounds.lost.iter().any(|lost| lost.to > cursor.offset);
             let resumed = Resumed { from: Some(cursor), complete };
-            Beginning { place: cursor.offset, resumed, gap: None, wants_snapshot: false }
+            let (place, kept_from) = (cursor.offset, cursor.offset);
+            Beginning { place, resumed, gap: None, wants_snapshot: false, kept_from }
         }
     }
 }
@@ -285,8 +296,12 @@ impl Subscription {
                         // The log shows an event a moment before its timeline does.
                         self.wait().await?;
                     } else {
-                        let epoch = self.epoch;
-                        let found = page.items.into_iter().map(|item| found(item, epoch));
+                        let (epoch, kept_from) = (self.epoch, self.kept_from);
+                        let items = page.items.into_iter().filter(|item| match item {
+                            Item::Event(_) => true,
+                            Item::Missing(missing) => missing.to > kept_from,
+                        });
+                        let found = items.map(|item| found(item, epoch));
                         let due = self.reader.take_page(found, page.to, now);
                         self.take(due);
                     }
@@ -339,6 +354,7 @@ fn found(item: Item, epoch: Epoch) -> Found {
 pub(crate) fn gap(missing: Missing, epoch: Epoch) -> Gap {
     let (reason, scope) = match missing.reason {
         MissingReason::Retention => (GapReason::Retention, GapScope::All),
+        MissingReason::RetentionOfRecent => (GapReason::Retention, GapScope::Recent),
         MissingReason::Restart => (GapReason::Restart, GapScope::Recent),
     };
     let cursor = |offset| Cursor { epoch, offset };

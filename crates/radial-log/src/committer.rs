@@ -6,13 +6,15 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use radial_protocol::Offset;
+use radial_protocol::{Offset, TimeMs};
 
 use crate::event_log::{AppendError, OnCommit};
 use crate::flusher::{Flush, FlushQueue};
 use crate::queue::{CommitQueue, Waiting};
 use crate::record::{Record, StoredEvent, TenantNo, encode};
+use crate::settings::Durability;
 use crate::wal::Wal;
 
 /// How many offsets ahead are reserved for `recent` events at once: one fsync per so many.
@@ -27,7 +29,14 @@ pub(crate) struct Committer {
     /// Per tenant, the highest offset that may be shown before it is on stable storage.
     pub(crate) reserved: HashMap<TenantNo, Offset>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) durability: Durability,
+    pub(crate) clock: Clock,
+    /// Since when something is written and not synced.
+    pub(crate) unsynced_since: Option<TimeMs>,
 }
+
+/// Where the log learns what time it is.
+pub(crate) type Clock = Arc<dyn Fn() -> TimeMs + Send + Sync>;
 
 /// What can be counted of the committer's work; never reset.
 #[derive(Debug, Default)]
@@ -44,8 +53,9 @@ impl Committer {
             flushes: Arc::clone(&self.flushes),
             counters: Arc::clone(&self.counters),
         };
-        while let Some(round) = self.queue.take() {
-            if let Err(error) = self.commit(&round) {
+        while let Some(round) = self.queue.take(self.sync_wait()) {
+            let done = if round.is_empty() { self.sync() } else { self.commit(&round) };
+            if let Err(error) = done {
                 tracing::error!(%error, "a write to stable storage failed: the log takes no writes");
                 let _ = self.counters.poison.set(error.to_string());
                 self.queue.refuse(&AppendError::Poisoned);
@@ -55,7 +65,34 @@ impl Committer {
                 break;
             }
         }
+        if self.unsynced_since.is_some() && self.counters.poison.get().is_none() {
+            // The store takes over all of it before the stop is called clean.
+            let _ = self.sync();
+        }
         self.flushes.close();
+    }
+
+    /// How long a round may be waited for: with relaxed durability, until the window ends.
+    fn sync_wait(&self) -> Option<Duration> {
+        let Durability::Relaxed { window } = self.durability else { return None };
+        let waited_ms = (self.clock)().0.saturating_sub(self.unsynced_since?.0);
+        Some(window.saturating_sub(Duration::from_millis(waited_ms)))
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.wal.sync()?;
+        self.unsynced_since = None;
+        self.counters.fsyncs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether this round must be on stable storage before it is answered and seen.
+    fn must_sync(&self, round: &[Waiting]) -> bool {
+        let any_durable = round.iter().any(|waiting| waiting.durable);
+        match self.durability {
+            Durability::Durable => any_durable,
+            Durability::Relaxed { .. } => self.sync_wait() == Some(Duration::ZERO),
+        }
     }
 
     fn commit(&mut self, round: &[Waiting]) -> io::Result<()> {
@@ -65,9 +102,10 @@ impl Committer {
             last_seq = self.wal.stage(&encode(&batch_record(waiting)));
         }
         self.wal.write()?;
-        if reserves || round.iter().any(|waiting| waiting.durable) {
-            self.wal.sync()?;
-            self.counters.fsyncs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if reserves || self.must_sync(round) {
+            self.sync()?;
+        } else if self.unsynced_since.is_none() {
+            self.unsynced_since = Some((self.clock)());
         }
         for waiting in round {
             waiting.tenant.show(&waiting.placed);

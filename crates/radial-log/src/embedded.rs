@@ -9,7 +9,8 @@ use std::thread::JoinHandle;
 use radial_protocol::event::{Persistence, TimeMs};
 use radial_protocol::{Epoch, Offset, TenantId};
 
-use crate::committer::{Committer, Counters};
+use crate::committer::{Clock, Committer, Counters};
+use crate::disk::Disk;
 use crate::entity_pages;
 use crate::event_log::{
     Append, AppendError, AppendFuture, Bounds, EntityPages, EntitySelection, EventLog, Health,
@@ -18,6 +19,7 @@ use crate::event_log::{
 use crate::flusher::{FlushQueue, Flusher};
 use crate::queue::{CommitQueue, Waiting};
 use crate::reading::{place_before, read_page};
+use crate::settings::Settings;
 use crate::slot::Slot;
 use crate::store::{CLEAN, FORMAT_VERSION, Store, TenantRow, VERSION};
 use crate::takeover::take_over;
@@ -31,6 +33,12 @@ pub struct Config {
     /// Names this run of the operating system, if it can be named. Two opens with the same name
     /// had no power loss in between, so that nothing handed to the system can be lost.
     pub boot: Option<String>,
+    /// What the operator chose.
+    pub settings: Settings,
+    /// The disk under the write-ahead file.
+    pub disk: Arc<dyn Disk>,
+    /// What time it is, for retention and the window of relaxed durability.
+    pub clock: Box<dyn Fn() -> TimeMs + Send + Sync>,
     /// Random bits for the epoch of a new tenant.
     pub random: Box<dyn Fn() -> u64 + Send + Sync>,
     /// Called with what was committed, in order.
@@ -43,12 +51,12 @@ pub enum OpenError {
     /// Another process has it.
     #[error("the data folder {0} is in use by another process; stop that one first")]
     InUse(PathBuf),
-    /// It was written by a newer Radial.
-    #[error("the data folder has format {found}, this Radial knows up to {known}; use a newer one")]
-    NewerFormat {
+    /// It was written by another version of Radial.
+    #[error("the data folder has format {found}, this Radial reads and writes format {known}")]
+    OtherFormat {
         /// The folder's version.
         found: u64,
-        /// The newest that is known.
+        /// The version that is known.
         known: u64,
     },
     /// The folder or its files cannot be made or read.
@@ -63,6 +71,12 @@ pub enum OpenError {
     /// The store cannot be opened.
     #[error("the store in the data folder cannot be opened: {0}")]
     Store(#[from] Box<redb::Error>),
+    /// A whole record of the write-ahead files that this Radial cannot read.
+    #[error(
+        "record {0} of the write-ahead files is whole but cannot be read: it was written by another \
+         version of Radial; open the folder with that one and stop it cleanly"
+    )]
+    UnreadableRecord(u64),
     /// The write-ahead files cannot be trusted.
     #[error(transparent)]
     Wal(#[from] WalError),
@@ -71,7 +85,7 @@ pub enum OpenError {
 /// The log of a single node, in a folder of its own.
 pub struct EmbeddedLog {
     store: Arc<Store>,
-    tenants: RwLock<HashMap<TenantId, Arc<Tenant>>>,
+    tenants: Arc<RwLock<HashMap<TenantId, Arc<Tenant>>>>,
     queue: Arc<CommitQueue>,
     counters: Arc<Counters>,
     random: Box<dyn Fn() -> u64 + Send + Sync>,
@@ -82,21 +96,30 @@ impl EmbeddedLog {
     /// Opens a data folder: takes over what the write-ahead file holds, and says what a crash may
     /// have lost. Blocks.
     pub fn open(config: Config) -> Result<Self, OpenError> {
-        let Config { folder, boot, random, on_commit } = config;
+        let Config { folder, boot, settings, disk, clock, random, on_commit } = config;
+        let clock: Clock = Arc::from(clock);
         let wal_folder = folder.join("wal");
         let io_error = |source| OpenError::Io { folder: folder.clone(), source };
         std::fs::create_dir_all(&wal_folder).map_err(io_error)?;
         let store = open_store(&folder)?;
-        let last_seq = take_over(&store, &wal_folder, boot.as_deref())?;
-        remove_all_segments(&wal_folder).map_err(io_error)?;
-        let wal = Wal::create(&wal_folder, last_seq + 1).map_err(io_error)?;
+        let last_seq = take_over(
+            &store,
+            disk.as_ref(),
+            &wal_folder,
+            &settings,
+            boot.as_deref(),
+            random.as_ref(),
+        )?;
+        remove_all_segments(disk.as_ref(), &wal_folder).map_err(io_error)?;
+        let wal = Wal::create(Arc::clone(&disk), &wal_folder, last_seq + 1).map_err(io_error)?;
 
         let rows = store.tenants()?;
-        let reserved = rows.iter().map(|(_, row)| (row.no, row.head.reserved)).collect();
+        let reserved = rows.iter().map(|(_, row)| (row.no, row.head.reserved())).collect();
         let tenants = rows
             .into_iter()
             .map(|(id, row)| (id.clone(), Arc::new(Tenant::new(id, row))))
             .collect();
+        let tenants = Arc::new(RwLock::new(tenants));
         let (queue, flushes) = (Arc::<CommitQueue>::default(), Arc::<FlushQueue>::default());
         let counters = Arc::<Counters>::default();
         let store = Arc::new(store);
@@ -107,6 +130,9 @@ impl EmbeddedLog {
             on_commit,
             reserved,
             counters: Arc::clone(&counters),
+            durability: settings.durability,
+            clock: Arc::clone(&clock),
+            unsynced_since: None,
         };
         let store_writer = Flusher {
             store: Arc::clone(&store),
@@ -114,12 +140,15 @@ impl EmbeddedLog {
             flushes,
             queue: Arc::clone(&queue),
             counters: Arc::clone(&counters),
+            disk,
+            settings,
+            clock,
+            tenants: Arc::clone(&tenants),
         };
         let threads = vec![
             spawn("radial-commit", move || committer.run()).map_err(io_error)?,
             spawn("radial-flush", move || store_writer.run()).map_err(io_error)?,
         ];
-        let tenants = RwLock::new(tenants);
         Ok(Self { store, tenants, queue, counters, random, threads: Mutex::new(threads) })
     }
 
@@ -153,9 +182,9 @@ impl EmbeddedLog {
                 .placed
                 .iter()
                 .any(|placed| placed.event.head.persistence == Persistence::Durable);
-            if durable {
-                waits.push(Arc::clone(&slot));
-            }
+            // An event of class `recent` is answered once the operating system has it: its offset
+            // must not be given out again after a crash of the process.
+            waits.push(Arc::clone(&slot));
             let waiting =
                 Waiting { tenant: Arc::clone(&tenant), placed: decided.placed, durable, slot };
             self.queue.push(waiting);
@@ -230,6 +259,7 @@ impl EventLog for EmbeddedLog {
             epoch: tenant.epoch,
             first: visible.first,
             head: visible.head,
+            recent_gone: visible.recent_gone,
             lost: visible.lost.clone(),
         })
     }
@@ -237,7 +267,7 @@ impl EventLog for EmbeddedLog {
     fn health(&self) -> Health {
         match self.counters.poison.get() {
             Some(reason) => Health::Poisoned(reason.clone()),
-            None => Health::Ok,
+            None => self.queue.full().map_or(Health::Ok, Health::Full),
         }
     }
 
@@ -253,7 +283,7 @@ impl EventLog for EmbeddedLog {
                 let _ = self.counters.poison.set("a thread of the log panicked".to_owned());
             }
         }
-        if self.health() == Health::Ok
+        if !matches!(self.health(), Health::Poisoned(_))
             && let Err(error) = self.store.set(&[(CLEAN, 1)], &[])
         {
             tracing::error!(%error, "the stop could not be marked as clean");
@@ -277,8 +307,8 @@ fn open_store(folder: &Path) -> Result<Store, OpenError> {
         _ => OpenError::Store(error),
     })?;
     match store.number(VERSION)? {
-        Some(found) if found > FORMAT_VERSION => {
-            Err(OpenError::NewerFormat { found, known: FORMAT_VERSION })
+        Some(found) if found != FORMAT_VERSION => {
+            Err(OpenError::OtherFormat { found, known: FORMAT_VERSION })
         }
         _ => Ok(store),
     }

@@ -89,6 +89,9 @@ pub enum AppendError {
     /// More is waiting for storage than may.
     #[error("more is waiting for storage than the log may hold")]
     Overloaded,
+    /// No room: the disk, or the quota.
+    #[error("there is no room for more events: {0}")]
+    Full(String),
     /// The log is closing.
     #[error("the log is closed")]
     Closed,
@@ -99,6 +102,8 @@ pub enum AppendError {
 pub enum MissingReason {
     /// Retention took it.
     Retention,
+    /// Retention took the `recent` events in it; the others are on the page before it.
+    RetentionOfRecent,
     /// A crash may have lost `recent` events in it.
     Restart,
 }
@@ -152,6 +157,8 @@ pub struct Bounds {
     pub first: Offset,
     /// The newest place that readers may see.
     pub head: Offset,
+    /// Events of class `recent` at or before this place may be gone.
+    pub recent_gone: Offset,
     /// Stretches in which a crash may have lost `recent` events, oldest first.
     pub lost: Vec<Missing>,
 }
@@ -161,6 +168,8 @@ pub struct Bounds {
 pub enum Health {
     /// Reads and writes.
     Ok,
+    /// Reads only, until there is room again; this is what is full.
+    Full(String),
     /// Reads only; a write failed for this reason.
     Poisoned(String),
 }

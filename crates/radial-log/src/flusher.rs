@@ -3,19 +3,22 @@
 //! Until it has, they are safe in the write-ahead file. It works in large transactions, because
 //! each costs the store two fsyncs, and then lets the file's old segments go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::committer::Counters;
+use crate::committer::{Clock, Counters};
+use crate::disk::Disk;
 use crate::event_log::AppendError;
 use crate::queue::CommitQueue;
 use crate::record::{Placed, TenantNo};
+use crate::retention::trim;
+use crate::settings::Settings;
 use crate::store::{Store, StoreError, TenantChange};
 use crate::tenant::{Tenant, head_after};
 use crate::wal::{prepare_spare, remove_segments_below};
-use radial_protocol::Offset;
+use radial_protocol::{Offset, TenantId};
 
 /// How long events may wait for company. A crash costs nothing but reading them again.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -67,7 +70,8 @@ impl FlushQueue {
         }
     }
 
-    /// Waits for enough, or long enough, and takes all; `None` once it is closed and empty.
+    /// Waits for enough, or long enough, and takes all there is, which may be nothing; `None` once
+    /// it is closed and empty.
     fn take(&self) -> Option<(Vec<Flush>, u64)> {
         let mut inner = self.lock();
         loop {
@@ -77,11 +81,11 @@ impl FlushQueue {
             let (guard, timeout) =
                 self.changed.wait_timeout(inner, INTERVAL).unwrap_or_else(PoisonError::into_inner);
             inner = guard;
-            if timeout.timed_out() && !inner.flushes.is_empty() {
+            if timeout.timed_out() {
                 break;
             }
         }
-        if inner.flushes.is_empty() {
+        if inner.flushes.is_empty() && inner.closed {
             return None;
         }
         inner.bytes = 0;
@@ -89,6 +93,12 @@ impl FlushQueue {
         drop(inner);
         self.changed.notify_all();
         Some(taken)
+    }
+
+    /// Whether the flusher had better bring events in than tidy up.
+    fn is_pressing(&self) -> bool {
+        let inner = self.lock();
+        inner.closed || inner.bytes >= FLUSH_BYTES / 2
     }
 
     pub(crate) fn close(&self) {
@@ -108,13 +118,18 @@ pub(crate) struct Flusher {
     pub(crate) flushes: Arc<FlushQueue>,
     pub(crate) queue: Arc<CommitQueue>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) tenants: Arc<RwLock<HashMap<TenantId, Arc<Tenant>>>>,
 }
 
 impl Flusher {
     /// Works until the committer has ended and all is stored, or the store fails.
     pub(crate) fn run(self) {
         while let Some((flushes, last_seq)) = self.flushes.take() {
-            if let Err(error) = self.flush(&flushes, last_seq) {
+            let flushed = if flushes.is_empty() { Ok(()) } else { self.flush(&flushes, last_seq) };
+            if let Err(error) = flushed.and_then(|()| self.tidy()) {
                 tracing::error!(%error, "the store failed: the log takes no writes");
                 let _ = self.counters.poison.set(error.to_string());
                 self.queue.refuse(&AppendError::Poisoned);
@@ -137,12 +152,45 @@ impl Flusher {
         for flush in flushes {
             flush.tenant.stored(&flush.placed);
         }
-        let tidied = remove_segments_below(&self.wal_folder, last_seq)
-            .and_then(|()| prepare_spare(&self.wal_folder));
+        let disk = self.disk.as_ref();
+        let tidied = remove_segments_below(disk, &self.wal_folder, last_seq)
+            .and_then(|()| prepare_spare(disk, &self.wal_folder));
         if let Err(error) = tidied {
             // Old segments that stay cost room and nothing else; the next round tries again.
             tracing::warn!(%error, "old write-ahead segments could not be removed");
         }
         Ok(())
+    }
+    /// Lets go what need not be kept, as long as nothing presses, and looks whether there is room.
+    fn tidy(&self) -> Result<(), StoreError> {
+        let tenants: Vec<Arc<Tenant>> = {
+            let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+            tenants.values().cloned().collect()
+        };
+        for tenant in tenants {
+            while !self.flushes.is_pressing()
+                && trim(&self.store, &tenant, &self.settings, (self.clock)())?
+            {}
+        }
+        self.queue.set_full(self.what_is_full()?);
+        Ok(())
+    }
+
+    fn what_is_full(&self) -> Result<Option<String>, StoreError> {
+        let bytes = self.store.events_bytes()?;
+        if let Some(quota) = self.settings.quota_bytes.filter(|quota| bytes >= *quota) {
+            return Ok(Some(format!("events take {bytes} bytes, the quota is {quota}")));
+        }
+        let reserve = self.settings.reserve_bytes;
+        Ok(match self.disk.free_bytes(&self.wal_folder) {
+            Ok(free) if free < reserve => {
+                Some(format!("the disk has {free} bytes left, {reserve} are kept free"))
+            }
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(%error, "the free room of the disk cannot be read");
+                None
+            }
+        })
     }
 }

@@ -17,6 +17,7 @@
 //! bits come in as arguments.
 
 mod committer;
+mod disk;
 mod embedded;
 mod entity;
 mod entity_pages;
@@ -26,12 +27,15 @@ mod merge;
 mod queue;
 mod reading;
 mod record;
+mod retention;
+mod settings;
 mod slot;
 mod store;
 mod takeover;
 mod tenant;
 mod wal;
 
+pub use disk::{Disk, DiskFile, RealDisk};
 pub use embedded::{Config, EmbeddedLog, OpenError};
 pub use entity::{Change, Conflict, ENTITY_STATE_BYTES_MAX, Effect, Refused, RefusedReason};
 pub use event_log::{
@@ -39,3 +43,4 @@ pub use event_log::{
     EventLog, Fingerprint, Health, Item, Missing, MissingReason, OnCommit, Outcome, Page,
     PageLimit, ReadError, Standing,
 };
+pub use settings::{Durability, Keep, Settings};

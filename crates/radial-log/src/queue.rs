@@ -1,6 +1,7 @@
 //! Between publishers and the committer: appends in the order in which they were decided.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::event_log::AppendError;
 use crate::record::Placed;
@@ -26,6 +27,7 @@ struct Inner {
     bytes: usize,
     closed: bool,
     refusal: Option<AppendError>,
+    full: Option<String>,
 }
 
 /// The queue itself.
@@ -43,7 +45,7 @@ impl CommitQueue {
             Some(refusal) => Err(refusal.clone()),
             None if inner.closed => Err(AppendError::Closed),
             None if inner.bytes >= WAITING_BYTES_MAX => Err(AppendError::Overloaded),
-            None => Ok(()),
+            None => inner.full.clone().map_or(Ok(()), |what| Err(AppendError::Full(what))),
         }
     }
 
@@ -64,7 +66,9 @@ impl CommitQueue {
     }
 
     /// Waits for appends and takes them all; `None` once the queue is closed and empty.
-    pub(crate) fn take(&self) -> Option<Vec<Waiting>> {
+    ///
+    /// With a limit it comes back empty-handed after so long.
+    pub(crate) fn take(&self, wait_max: Option<Duration>) -> Option<Vec<Waiting>> {
         let mut inner = self.lock();
         loop {
             if !inner.waiting.is_empty() {
@@ -74,8 +78,27 @@ impl CommitQueue {
             if inner.closed {
                 return None;
             }
-            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            let Some(wait_max) = wait_max else {
+                inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let waited = self.changed.wait_timeout(inner, wait_max);
+            let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            if timeout.timed_out() && guard.waiting.is_empty() && !guard.closed {
+                return Some(Vec::new());
+            }
+            inner = guard;
         }
+    }
+
+    /// Refuses appends while there is no room; `None`: there is.
+    pub(crate) fn set_full(&self, what: Option<String>) {
+        self.lock().full = what;
+    }
+
+    /// What is full, if anything.
+    pub(crate) fn full(&self) -> Option<String> {
+        self.lock().full.clone()
     }
 
     /// Takes no more; what waits is still committed.

@@ -18,30 +18,32 @@ pub(crate) fn read_page(
     after: Offset,
     limit: PageLimit,
 ) -> Result<Page, ReadError> {
-    let (first, head, lost, source) = look(tenant, after, limit);
-    let mut missing: Vec<Missing> = Vec::new();
-    let start = if after < first.previous() {
-        missing.push(Missing {
-            reason: MissingReason::Retention,
-            from: after,
-            to: first.previous(),
-        });
-        first.previous()
-    } else {
-        after
-    };
+    let (head, source) = look(tenant, after, limit);
     let (events, to) = match source {
         Source::Memory(events) => {
-            let to = events.last().and_then(|event| event.offset()).unwrap_or(start);
+            let to = events.last().and_then(|event| event.offset()).unwrap_or(after);
             (events, to)
         }
-        Source::Store { up_to } => read_store(store, tenant, start, up_to, limit)?,
+        Source::Store { up_to } => read_store(store, tenant, after, up_to, limit)?,
     };
-    missing.extend(
-        lost.iter()
-            .filter(|lost| lost.to > start && lost.from < to)
-            .map(|lost| Missing { from: lost.from.max(start), ..*lost }),
-    );
+    // What retention took while the page was read is known by now: it says so first.
+    let visible = tenant.visible.read().unwrap_or_else(PoisonError::into_inner);
+    let start = after.max(visible.first.previous());
+    let to = to.max(start);
+    let mut missing: Vec<Missing> = Vec::new();
+    if start > after {
+        missing.push(Missing { reason: MissingReason::Retention, from: after, to: start });
+    }
+    let lost = visible.lost.iter().filter(|lost| lost.to > start && lost.from < to);
+    missing.extend(lost.map(|lost| Missing { from: lost.from.max(start), ..*lost }));
+    let recent_gone = visible.recent_gone;
+    if start < recent_gone && recent_gone <= to {
+        let reason = MissingReason::RetentionOfRecent;
+        missing.push(Missing { reason, from: start, to: recent_gone });
+    }
+    drop(visible);
+    missing.sort_by_key(|missing| missing.to);
+    let events = events.into_iter().filter(|event| event.offset() > Some(start)).collect();
     Ok(Page { items: merge(events, missing), to, at_head: to >= head })
 }
 
@@ -55,11 +57,7 @@ enum Source {
 
 /// What is to be read from where, at one moment. The store gets events before memory lets them
 /// go, so nothing can fall between the two.
-fn look(
-    tenant: &Tenant,
-    after: Offset,
-    limit: PageLimit,
-) -> (Offset, Offset, Vec<Missing>, Source) {
+fn look(tenant: &Tenant, after: Offset, limit: PageLimit) -> (Offset, Source) {
     let visible = tenant.visible.read().unwrap_or_else(PoisonError::into_inner);
     let oldest_in_memory = visible.tail.front().and_then(|event| event.offset());
     let source = match oldest_in_memory {
@@ -70,7 +68,7 @@ fn look(
         Some(oldest) => Source::Store { up_to: oldest.previous() },
         None => Source::Store { up_to: visible.head },
     };
-    (visible.first, visible.head, visible.lost.clone(), source)
+    (visible.head, source)
 }
 
 fn take_limited<'a>(
@@ -120,7 +118,7 @@ fn merge(events: Vec<Arc<Event>>, missing: Vec<Missing>) -> Vec<Item> {
     let mut items = Vec::with_capacity(events.len() + missing.len());
     for event in events {
         while let Some(stretch) =
-            missing.pop_front_if(|stretch| event.offset().is_some_and(|at| at > stretch.from))
+            missing.pop_front_if(|stretch| event.offset().is_some_and(|at| at > stretch.to))
         {
             items.push(Item::Missing(stretch));
         }

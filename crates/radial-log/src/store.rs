@@ -8,7 +8,9 @@
 //! | `meta` | name → number: format version, watermark, whether the last stop was clean |
 //! | `texts` | name → text: the boot that the folder was last opened in |
 //! | `tenants` | tenant → its number and epoch |
-//! | `heads` | number → newest offset and time, highest reserved offset |
+//! | `heads` | number → a [`HeadRow`] |
+//! | `recents` | number, offset → when; the events of class `recent` |
+//! | `id-ages` | number, offset → the event id that is known since then |
 //! | `events` | number, offset → a [`Row`] |
 //! | `ids` | number, event id → a [`KnownId`] |
 //! | `lost` | number, last offset → the place before the stretch |
@@ -16,14 +18,17 @@
 
 use std::path::Path;
 
-use radial_protocol::event::TimeMs;
+use radial_protocol::event::{Persistence, TimeMs};
 use radial_protocol::names::EventId;
 use radial_protocol::{Epoch, Offset, TenantId};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use serde::{Deserialize, Serialize};
 
 use crate::entity::EntityRow;
 use crate::event_log::{Missing, MissingReason, PageLimit};
 use crate::record::{KnownId, Placed, Row, StoredEvent, TenantNo, decode, encode};
+
+mod trim;
 
 /// The version of everything in the folder. A change of [`crate::record`] or of a table raises it.
 pub(crate) const FORMAT_VERSION: u64 = 1;
@@ -34,13 +39,17 @@ pub(crate) const CLEAN: &str = "clean";
 pub(crate) const VERSION: &str = "format-version";
 /// The newest record of the write-ahead file that the store holds.
 pub(crate) const WATERMARK: &str = "watermark";
+/// Whether it was last opened with relaxed durability.
+pub(crate) const RELAXED: &str = "relaxed";
 /// The boot that the folder was last opened in.
 pub(crate) const BOOT: &str = "boot";
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const TEXTS: TableDefinition<'_, &str, &str> = TableDefinition::new("texts");
 const TENANTS: TableDefinition<'_, &str, (u32, u64)> = TableDefinition::new("tenants");
-const HEADS: TableDefinition<'_, u32, (u64, u64, u64)> = TableDefinition::new("heads");
+const HEADS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("heads");
+const RECENTS: TableDefinition<'_, (u32, u64), u64> = TableDefinition::new("recents");
+const ID_AGES: TableDefinition<'_, (u32, u64), &str> = TableDefinition::new("id-ages");
 const EVENTS: TableDefinition<'_, (u32, u64), &[u8]> = TableDefinition::new("events");
 const IDS: TableDefinition<'_, (u32, &str), &[u8]> = TableDefinition::new("ids");
 const LOST: TableDefinition<'_, (u32, u64), u64> = TableDefinition::new("lost");
@@ -67,26 +76,48 @@ pub(crate) struct TenantRow {
     pub(crate) lost: Vec<Missing>,
 }
 
-/// The newest place of a tenant's log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The newest place of a tenant's log, and how much of it the store holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HeadRow {
-    pub(crate) offset: Offset,
-    pub(crate) received_at: TimeMs,
-    pub(crate) reserved: Offset,
+    offset: u64,
+    received_at: TimeMs,
+    reserved: u64,
+    pub(crate) events: u64,
+    pub(crate) bytes: u64,
+    pub(crate) recents: u64,
+    recent_gone: u64,
 }
 
 impl HeadRow {
-    fn to_values(self) -> (u64, u64, u64) {
-        (self.offset.get(), self.received_at.0, self.reserved.get())
+    pub(crate) fn offset(&self) -> Offset {
+        offset_of(self.offset)
     }
 
-    fn from_values((offset, received_at, reserved): (u64, u64, u64)) -> Self {
-        Self {
-            offset: offset_of(offset),
-            received_at: TimeMs(received_at),
-            reserved: offset_of(reserved),
-        }
+    pub(crate) fn received_at(&self) -> TimeMs {
+        self.received_at
     }
+
+    pub(crate) fn reserved(&self) -> Offset {
+        offset_of(self.reserved)
+    }
+
+    pub(crate) fn recent_gone(&self) -> Offset {
+        offset_of(self.recent_gone)
+    }
+
+    pub(crate) fn stand_at(&mut self, place: HeadPlace) {
+        self.offset = place.offset.get();
+        self.received_at = place.received_at;
+        self.reserved = place.reserved.get();
+    }
+}
+
+/// Where a tenant's log has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HeadPlace {
+    pub(crate) offset: Offset,
+    pub(crate) received_at: TimeMs,
+    pub(crate) reserved: Offset,
 }
 
 /// One tenant's share of what is brought into the store.
@@ -94,7 +125,7 @@ impl HeadRow {
 pub(crate) struct TenantChange {
     pub(crate) events: Vec<Placed>,
     /// Given if it changed.
-    pub(crate) head: Option<HeadRow>,
+    pub(crate) head: Option<HeadPlace>,
     pub(crate) lost: Vec<Missing>,
 }
 
@@ -119,6 +150,8 @@ impl Store {
             transaction.open_table(IDS).map_err(fail)?;
             transaction.open_table(LOST).map_err(fail)?;
             transaction.open_table(ENTITIES).map_err(fail)?;
+            transaction.open_table(RECENTS).map_err(fail)?;
+            transaction.open_table(ID_AGES).map_err(fail)?;
             Ok(())
         })?;
         Ok(store)
@@ -167,6 +200,7 @@ impl Store {
         })
     }
 
+    /// Writes a tenant down, or gives it another epoch.
     pub(crate) fn add_tenant(
         &self,
         tenant: &TenantId,
@@ -192,12 +226,11 @@ impl Store {
             let (name, value) = entry.map_err(fail)?;
             let Ok(name) = TenantId::new(name.value()) else { continue };
             let (no, epoch) = value.value();
-            let head = heads.get(no).map_err(fail)?.map(|head| HeadRow::from_values(head.value()));
-            let head = head.unwrap_or_default();
+            let head: HeadRow = head_of(&heads, no)?;
             let mut own = events.range((no, 0)..=(no, u64::MAX)).map_err(fail)?;
             let first = match own.next() {
                 Some(entry) => offset_of(entry.map_err(fail)?.0.value().1),
-                None => head.offset.next(),
+                None => head.offset().next(),
             };
             let lost = lost
                 .range((no, 0)..=(no, u64::MAX))
@@ -225,15 +258,26 @@ impl Store {
             let mut entities = transaction.open_table(ENTITIES).map_err(fail)?;
             let mut heads = transaction.open_table(HEADS).map_err(fail)?;
             let mut lost = transaction.open_table(LOST).map_err(fail)?;
+            let mut recents = transaction.open_table(RECENTS).map_err(fail)?;
+            let mut id_ages = transaction.open_table(ID_AGES).map_err(fail)?;
             for (no, change) in changes {
+                let mut head: HeadRow = head_of(&heads, *no)?;
                 for placed in &change.events {
                     let Some(offset) = placed.event.offset() else { continue };
+                    let key = (*no, offset.get());
                     let received_at = placed.event.received_at;
-                    let row = Row { received_at, event: StoredEvent::of(placed) };
-                    events.insert((*no, offset.get()), encode(&row).as_slice()).map_err(fail)?;
+                    let row = encode(&Row { received_at, event: StoredEvent::of(placed) });
+                    head.events += 1;
+                    head.bytes += row.len() as u64;
+                    events.insert(key, row.as_slice()).map_err(fail)?;
+                    if placed.event.head.persistence == Persistence::Recent {
+                        head.recents += 1;
+                        recents.insert(key, received_at.0).map_err(fail)?;
+                    }
                     if let Some(known) = KnownId::of(placed) {
                         let id = placed.event.head.event_id.as_str();
                         ids.insert((*no, id), encode(&known).as_slice()).map_err(fail)?;
+                        id_ages.insert(key, id).map_err(fail)?;
                     }
                     if let Some(changed) = &placed.changed {
                         let row = encode(&changed.row);
@@ -241,9 +285,10 @@ impl Store {
                         entities.insert(key, row.as_slice()).map_err(fail)?;
                     }
                 }
-                if let Some(head) = change.head {
-                    heads.insert(no, head.to_values()).map_err(fail)?;
+                if let Some(place) = change.head {
+                    head.stand_at(place);
                 }
+                heads.insert(no, encode(&head).as_slice()).map_err(fail)?;
                 for missing in &change.lost {
                     lost.insert((*no, missing.to.get()), missing.from.get()).map_err(fail)?;
                 }
@@ -344,6 +389,14 @@ impl FrozenEntities {
         }
         Ok(rows)
     }
+}
+
+fn head_of(
+    heads: &impl ReadableTable<u32, &'static [u8]>,
+    no: TenantNo,
+) -> Result<HeadRow, StoreError> {
+    let row = heads.get(no).map_err(fail)?;
+    Ok(row.and_then(|row| decode(row.value())).unwrap_or_default())
 }
 
 fn offset_of(value: u64) -> Offset {

@@ -5,14 +5,17 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use radial_protocol::{Event, Offset};
+use radial_protocol::{Epoch, Event, Offset, TenantId};
 
+use crate::disk::Disk;
 use crate::embedded::OpenError;
 use crate::entity::{self, Effect, EntityRow};
 use crate::event_log::{Missing, MissingReason};
 use crate::record::{Changed, Placed, Record, TenantNo, decode};
+use crate::settings::{Durability, Settings};
 use crate::store::{
-    BOOT, CLEAN, FORMAT_VERSION, Store, StoreError, TenantChange, TenantRow, VERSION, WATERMARK,
+    BOOT, CLEAN, FORMAT_VERSION, HeadPlace, RELAXED, Store, StoreError, TenantChange, TenantRow,
+    VERSION, WATERMARK,
 };
 use crate::wal::recover;
 
@@ -22,50 +25,66 @@ use crate::wal::recover;
 /// write-ahead files may go.
 pub(crate) fn take_over(
     store: &Store,
+    disk: &dyn Disk,
     wal_folder: &Path,
+    settings: &Settings,
     boot: Option<&str>,
+    random: &dyn Fn() -> u64,
 ) -> Result<u64, OpenError> {
     let watermark = store.number(WATERMARK)?.unwrap_or(0);
-    let recovered = recover(wal_folder, watermark)?;
+    let recovered = recover(disk, wal_folder, watermark)?;
     let last_seq = recovered.records.last().map_or(watermark, |(seq, _)| *seq);
-    let mut tenants: HashMap<TenantNo, Folding> = store
-        .tenants()?
-        .into_iter()
-        .map(|(_, row)| {
-            let no = row.no;
-            (no, Folding { row, change: TenantChange::default(), entities: HashMap::new() })
-        })
-        .collect();
-    for (_, payload) in &recovered.records {
-        if let Some(record) = decode::<Record>(payload)
-            && let Some(folding) = tenants.get_mut(&record.tenant())
-        {
-            folding.replay(store, record)?;
-        }
+    let mut tenants: HashMap<TenantNo, Folding> =
+        store.tenants()?.into_iter().map(|(id, row)| (row.no, Folding::new(id, row))).collect();
+    for (seq, payload) in &recovered.records {
+        let record: Record = decode(payload).ok_or(OpenError::UnreadableRecord(*seq))?;
+        // A tenant is in the store before its first event is written.
+        let folding = tenants.get_mut(&record.tenant()).ok_or(OpenError::UnreadableRecord(*seq))?;
+        folding.replay(store, record)?;
     }
     let clean = store.number(CLEAN)? == Some(1);
     let same_boot = boot.is_some() && store.text(BOOT)?.as_deref() == boot;
     // What was handed to the operating system survives the process: only another boot can have
     // lost events that were shown before they were synced.
     let may_have_lost = !clean && !same_boot;
-    let changes: Vec<(TenantNo, TenantChange)> = tenants
-        .into_values()
-        .map(|folding| (folding.row.no, settle(&folding.row, folding.change, may_have_lost)))
-        .collect();
+    let was_relaxed = store.number(RELAXED)? == Some(1);
+    let mut changes = Vec::new();
+    for folding in tenants.into_values() {
+        if may_have_lost && was_relaxed {
+            // Answered events may be gone, and their offsets will be given out again: whoever has
+            // a cursor of the old history must be told.
+            store.add_tenant(&folding.id, folding.row.no, Epoch::new(random()))?;
+        }
+        changes.push((folding.row.no, settle(folding, may_have_lost)));
+    }
     store.apply(&changes, last_seq)?;
-    store.set(&[(CLEAN, 0), (VERSION, FORMAT_VERSION)], &[(BOOT, boot.unwrap_or(""))])?;
+    let relaxed = u64::from(matches!(settings.durability, Durability::Relaxed { .. }));
+    let numbers = [(CLEAN, 0), (VERSION, FORMAT_VERSION), (RELAXED, relaxed)];
+    store.set(&numbers, &[(BOOT, boot.unwrap_or(""))])?;
     Ok(last_seq)
 }
 
 /// A tenant while the write-ahead file is folded into it.
 struct Folding {
+    id: TenantId,
     row: TenantRow,
+    place: HeadPlace,
     change: TenantChange,
     /// The entities that were changed, as they are now.
     entities: HashMap<String, EntityRow>,
 }
 
 impl Folding {
+    fn new(id: TenantId, row: TenantRow) -> Self {
+        let head = &row.head;
+        let place = HeadPlace {
+            offset: head.offset(),
+            received_at: head.received_at(),
+            reserved: head.reserved(),
+        };
+        Self { id, row, place, change: TenantChange::default(), entities: HashMap::new() }
+    }
+
     fn replay(&mut self, store: &Store, record: Record) -> Result<(), StoreError> {
         match record {
             Record::Batch { first, received_at, events, .. } => {
@@ -80,11 +99,11 @@ impl Folding {
                     };
                     let event = Arc::new(event);
                     self.change.events.push(Placed { event, fingerprint, batch, changed });
-                    self.row.head.offset = offset;
-                    self.row.head.received_at = received_at;
+                    self.place.offset = offset;
+                    self.place.received_at = received_at;
                 }
             }
-            Record::Reserve { up_to, .. } => self.row.head.reserved = Offset::ZERO.plus(up_to),
+            Record::Reserve { up_to, .. } => self.place.reserved = Offset::ZERO.plus(up_to),
         }
         Ok(())
     }
@@ -113,15 +132,15 @@ impl Folding {
 }
 
 /// Closes the reservation: offsets that were promised to readers and are not there are given up.
-fn settle(row: &TenantRow, mut change: TenantChange, may_have_lost: bool) -> TenantChange {
-    let mut head = row.head;
-    if may_have_lost && head.reserved > head.offset {
+fn settle(folding: Folding, may_have_lost: bool) -> TenantChange {
+    let Folding { mut place, mut change, .. } = folding;
+    if may_have_lost && place.reserved > place.offset {
         let missing =
-            Missing { reason: MissingReason::Restart, from: head.offset, to: head.reserved };
+            Missing { reason: MissingReason::Restart, from: place.offset, to: place.reserved };
         change.lost.push(missing);
-        head.offset = head.reserved;
+        place.offset = place.reserved;
     }
-    head.reserved = head.offset;
-    change.head = Some(head);
+    place.reserved = place.offset;
+    change.head = Some(place);
     change
 }

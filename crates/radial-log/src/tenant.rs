@@ -11,12 +11,12 @@ use crate::entity::{self, Refused, RefusedReason};
 use crate::event_log::{Append, AppendError, Entry, Missing, Outcome, Standing};
 use crate::record::{Changed, KnownId, Placed, TenantNo};
 use crate::slot::Slot;
-use crate::store::{HeadRow, Store, StoreError, TenantRow};
+use crate::store::{HeadPlace, Store, StoreError, TenantRow};
 
 /// How long an id is known (protocol §3).
-const ID_WINDOW_MS: u64 = 24 * 60 * 60 * 1_000;
+pub(crate) const ID_WINDOW_MS: u64 = 24 * 60 * 60 * 1_000;
 /// How many of the newest events' ids are known.
-const ID_WINDOW_EVENTS: u64 = 1_000_000;
+pub(crate) const ID_WINDOW_EVENTS: u64 = 1_000_000;
 
 /// A tenant that is open.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ struct YoungId {
 pub(crate) struct Visible {
     pub(crate) first: Offset,
     pub(crate) head: Offset,
+    /// Events of class `recent` at or before this place may be gone.
+    pub(crate) recent_gone: Offset,
     pub(crate) lost: Vec<Missing>,
     /// Events that are not in the store yet, in order.
     pub(crate) tail: VecDeque<Arc<Event>>,
@@ -71,14 +73,15 @@ impl Tenant {
     pub(crate) fn new(id: TenantId, row: TenantRow) -> Self {
         let TenantRow { no, epoch, head, first, lost } = row;
         let sequencing = Sequencing {
-            next: head.offset.next(),
-            last_received_at: head.received_at,
+            next: head.offset().next(),
+            last_received_at: head.received_at(),
             young_ids: HashMap::new(),
             young_entities: HashMap::new(),
         };
         let visible = Visible {
             first,
-            head: head.offset,
+            head: head.offset(),
+            recent_gone: head.recent_gone(),
             lost,
             tail: VecDeque::new(),
             young_entities: HashMap::new(),
@@ -349,8 +352,8 @@ impl From<StoreError> for DecideError {
     }
 }
 
-/// The head row that goes with these events.
-pub(crate) fn head_after(placed: &[Placed], reserved: Offset) -> Option<HeadRow> {
+/// Where the log has come to with these events.
+pub(crate) fn head_after(placed: &[Placed], reserved: Offset) -> Option<HeadPlace> {
     let last = &placed.last()?.event;
-    Some(HeadRow { offset: last.offset()?, received_at: last.received_at, reserved })
+    Some(HeadPlace { offset: last.offset()?, received_at: last.received_at, reserved })
 }

@@ -9,7 +9,7 @@ use radial_protocol::TenantId;
 use radial_protocol::limits::Limits;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Config, DurabilityMode};
 
 /// Who may talk to the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub(crate) struct App {
     pub(crate) hub: Arc<Hub>,
     pub(crate) mode: Mode,
     pub(crate) node: String,
+    /// `durable` or `relaxed`, as `/readyz` says it.
+    pub(crate) durability: &'static str,
     pub(crate) tenants: Vec<TenantId>,
     pub(crate) limits: Limits,
     pub(crate) stream: StreamSettings,
@@ -60,6 +62,10 @@ impl App {
             hub,
             mode,
             node: config.server.node.to_string(),
+            durability: match config.log.durability {
+                DurabilityMode::Durable => "durable",
+                DurabilityMode::Relaxed => "relaxed",
+            },
             tenants: config.hub.tenants.clone(),
             limits: config.limits.clone(),
             stream: StreamSettings {

@@ -76,6 +76,7 @@ impl Server {
             boot: clock::boot(),
             tenants: config.hub.tenants.clone(),
             registry,
+            log: config.log.settings(),
             timeline: config.timeline,
             disabled: config.hub.disabled,
         };

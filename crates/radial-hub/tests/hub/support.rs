@@ -28,6 +28,7 @@ impl TestHub {
             boot: None,
             tenants: vec![tenant.clone()],
             registry: Arc::new(Registry::builtin()),
+            log: radial_log::Settings::default(),
             timeline: TimelineLimit { events, bytes: usize::MAX },
             disabled: false,
         };

@@ -3,7 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::segment::{header, record_checksum, segment_path, sync_folder};
+use crate::disk::Disk;
+
+use super::segment::{header, record_checksum, segment_path};
 use super::{HEADER_BYTES, RECORD_BYTES_MAX, RECORD_HEAD_BYTES};
 
 /// What the files hold.
@@ -39,13 +41,17 @@ pub enum WalError {
 }
 
 /// Reads every whole record after `watermark`, the newest seq that the store holds.
-pub(crate) fn recover(folder: &Path, watermark: u64) -> Result<Recovered, WalError> {
+pub(crate) fn recover(
+    disk: &dyn Disk,
+    folder: &Path,
+    watermark: u64,
+) -> Result<Recovered, WalError> {
     let io_error = |source| WalError::Io { folder: folder.to_owned(), source };
     let mut recovered = Recovered::default();
     let mut expected = watermark + 1;
     let mut broken: Option<(u64, PathBuf)> = None;
-    for (first_seq, path) in segments(folder).map_err(io_error)? {
-        let bytes = std::fs::read(&path).map_err(io_error)?;
+    for (first_seq, path) in segments(disk, folder).map_err(io_error)? {
+        let bytes = disk.read(&path).map_err(io_error)?;
         let whole_header = bytes.starts_with(&header(first_seq));
         let mut at = HEADER_BYTES;
         while whole_header && let Some(record) = parse_record(&bytes, at) {
@@ -120,19 +126,15 @@ fn parse_record(bytes: &[u8], at: usize) -> Option<ParsedRecord<'_>> {
     Some(ParsedRecord { seq: number(8)?, durable: number(16)?, payload })
 }
 
-fn segments(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
-    let mut segments = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let seq = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .and_then(|name| name.strip_suffix(".wal"))
-            .and_then(|digits| digits.parse::<u64>().ok());
-        if let Some(seq) = seq {
-            segments.push((seq, path));
-        }
-    }
+fn segments(disk: &dyn Disk, folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut segments: Vec<(u64, PathBuf)> = disk
+        .list(folder)?
+        .into_iter()
+        .filter_map(|path| {
+            let digits = path.file_name()?.to_str()?.strip_suffix(".wal")?;
+            Some((digits.parse().ok()?, path))
+        })
+        .collect();
     segments.sort_unstable();
     Ok(segments)
 }
@@ -140,26 +142,30 @@ fn segments(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 /// Removes every segment but those that hold records after `watermark`.
 ///
 /// A segment goes when the next one begins at or before the record after the watermark.
-pub(crate) fn remove_segments_below(folder: &Path, watermark: u64) -> io::Result<()> {
-    let segments = segments(folder)?;
+pub(crate) fn remove_segments_below(
+    disk: &dyn Disk,
+    folder: &Path,
+    watermark: u64,
+) -> io::Result<()> {
+    let segments = segments(disk, folder)?;
     let mut removed = false;
     for pair in segments.windows(2) {
         if let [(first_seq, _), (next_first, _)] = pair
             && *next_first <= watermark + 1
         {
-            std::fs::remove_file(segment_path(folder, *first_seq))?;
+            disk.remove(&segment_path(folder, *first_seq))?;
             removed = true;
         }
     }
-    if removed { sync_folder(folder) } else { Ok(()) }
+    if removed { disk.sync_folder(folder) } else { Ok(()) }
 }
 
 /// Removes every segment: the store holds all that they held.
-pub(crate) fn remove_all_segments(folder: &Path) -> io::Result<()> {
-    for (first_seq, _) in segments(folder)? {
-        std::fs::remove_file(segment_path(folder, first_seq))?;
+pub(crate) fn remove_all_segments(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
+    for (first_seq, _) in segments(disk, folder)? {
+        disk.remove(&segment_path(folder, first_seq))?;
     }
-    sync_folder(folder)
+    disk.sync_folder(folder)
 }
 
 #[cfg(test)]

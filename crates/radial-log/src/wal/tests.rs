@@ -3,12 +3,15 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt as _;
 
+use std::sync::Arc;
+
 use super::*;
+use crate::disk::RealDisk;
 use crate::wal::Wal;
 
 /// Writes each payload as a round of its own, synced.
 fn written(folder: &Path, payloads: &[&[u8]]) -> Vec<u64> {
-    let mut wal = Wal::create(folder, 1).unwrap();
+    let mut wal = Wal::create(Arc::new(RealDisk), folder, 1).unwrap();
     let mut ends = Vec::new();
     let mut at = HEADER_BYTES as u64;
     for payload in payloads {
@@ -27,7 +30,7 @@ fn overwrite(folder: &Path, at: u64, bytes: &[u8]) {
 }
 
 fn check(folder: &Path, watermark: u64, expected: &[(u64, &[u8])]) {
-    let recovered = recover(folder, watermark).unwrap();
+    let recovered = recover(&RealDisk, folder, watermark).unwrap();
     let found: Vec<(u64, &[u8])> =
         recovered.records.iter().map(|(seq, payload)| (*seq, payload.as_slice())).collect();
     assert_eq!(found, expected);
@@ -61,14 +64,14 @@ fn damage_to_an_acknowledged_record_is_refused_not_cut_off() {
     let folder = tempfile::tempdir().unwrap();
     let ends = written(folder.path(), &[b"one", b"two", b"three"]);
     overwrite(folder.path(), ends[0] - 1, b"X");
-    let error = recover(folder.path(), 0).unwrap_err();
+    let error = recover(&RealDisk, folder.path(), 0).unwrap_err();
     assert!(matches!(error, WalError::Damaged { seq: 1, .. }), "{error}");
 }
 
 #[test]
 fn an_unsynced_round_may_lose_its_middle() {
     let folder = tempfile::tempdir().unwrap();
-    let mut wal = Wal::create(folder.path(), 1).unwrap();
+    let mut wal = Wal::create(Arc::new(RealDisk), folder.path(), 1).unwrap();
     for payload in [b"one", b"two", b"six"] {
         wal.stage(payload);
     }
@@ -81,16 +84,16 @@ fn an_unsynced_round_may_lose_its_middle() {
 #[test]
 fn rounds_that_do_not_fit_begin_a_new_segment() {
     let folder = tempfile::tempdir().unwrap();
-    let mut wal = Wal::create(folder.path(), 1).unwrap();
+    let mut wal = Wal::create(Arc::new(RealDisk), folder.path(), 1).unwrap();
     let large = vec![7_u8; usize::try_from(crate::wal::SEGMENT_BYTES).unwrap() / 3];
     for _ in 0..7 {
         wal.stage(&large);
         wal.write().unwrap();
     }
     wal.sync().unwrap();
-    assert_eq!(recover(folder.path(), 0).unwrap().records.len(), 7);
-    assert!(segments(folder.path()).unwrap().len() > 2);
-    remove_segments_below(folder.path(), 6).unwrap();
-    assert_eq!(recover(folder.path(), 6).unwrap().records.len(), 1);
-    assert_eq!(segments(folder.path()).unwrap().len(), 1);
+    assert_eq!(recover(&RealDisk, folder.path(), 0).unwrap().records.len(), 7);
+    assert!(segments(&RealDisk, folder.path()).unwrap().len() > 2);
+    remove_segments_below(&RealDisk, folder.path(), 6).unwrap();
+    assert_eq!(recover(&RealDisk, folder.path(), 6).unwrap().records.len(), 1);
+    assert_eq!(segments(&RealDisk, folder.path()).unwrap().len(), 1);
 }

@@ -12,7 +12,7 @@ use toml::Value;
 
 use super::byte_size;
 use super::raw::{Raw, one_line};
-use super::settings::{Config, LogFormat, LogLevel};
+use super::settings::{Config, DurabilityMode, LogFormat, LogLevel};
 
 /// Where an option's value stands.
 pub(super) type Field<T> = fn(&mut Config) -> &mut T;
@@ -33,6 +33,7 @@ pub(super) enum Kind {
     Boolean(Field<bool>),
     LogFormat(Field<LogFormat>),
     LogLevel(Field<LogLevel>),
+    Durability(Field<DurabilityMode>),
     Tenants { field: Field<Vec<TenantId>>, most: usize },
     Duration(Span<Duration>),
     Count(Span<usize>),
@@ -65,6 +66,7 @@ impl Kind {
             Self::Boolean(field) => *field(config) = raw.boolean().ok_or_else(|| mistyped(raw))?,
             Self::LogFormat(field) => *field(config) = named(text(raw)?, LogFormat::NAMES)?,
             Self::LogLevel(field) => *field(config) = named(text(raw)?, LogLevel::NAMES)?,
+            Self::Durability(field) => *field(config) = named(text(raw)?, DurabilityMode::NAMES)?,
             Self::Tenants { field, most } => *field(config) = tenants(raw, *most)?,
             Self::Duration(span) => span.put(duration::parse(text(raw)?)?, config)?,
             Self::Count(span) => span.put(raw.count().ok_or_else(|| mistyped(raw))?, config)?,
@@ -83,6 +85,7 @@ impl Kind {
             Self::Boolean(field) => Value::Boolean(*field(config)),
             Self::LogFormat(field) => name_of(*field(config), LogFormat::NAMES),
             Self::LogLevel(field) => name_of(*field(config), LogLevel::NAMES),
+            Self::Durability(field) => name_of(*field(config), DurabilityMode::NAMES),
             Self::Tenants { field, .. } => {
                 Value::Array(field(config).iter().map(|id| Value::String(id.to_string())).collect())
             }
@@ -109,6 +112,7 @@ impl Kind {
             Self::Boolean(_) => "true or false".to_owned(),
             Self::LogFormat(_) => alternatives(LogFormat::NAMES),
             Self::LogLevel(_) => alternatives(LogLevel::NAMES),
+            Self::Durability(_) => alternatives(DurabilityMode::NAMES),
             Self::Tenants { most, .. } => format!("a list of 1 to {most} names, each {name}"),
             Self::Duration(span) => {
                 let (least, most) = (duration::format(span.least), duration::format(span.most));

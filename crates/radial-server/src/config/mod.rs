@@ -26,4 +26,4 @@ mod tests;
 pub use docs::docs;
 pub use error::{ConfigError, ConfigProblem};
 pub use load::{Loaded, Setting, Source, Sources, load};
-pub use settings::{Config, Hub, LogFormat, LogLevel, Server, Stream};
+pub use settings::{Config, DurabilityMode, Hub, Log, LogFormat, LogLevel, Server, Stream};

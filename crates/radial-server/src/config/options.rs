@@ -12,6 +12,8 @@ pub(super) const VARIABLE_PREFIX: &str = "RADIAL__";
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
+const PIB: usize = 1024 * 1024 * 1024 * MIB;
+const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// The longest drain: a deployment waits that long for each node.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
@@ -43,6 +45,7 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { name: "server", doc: "The process and its sockets." },
     Section { name: "hub", doc: "Tenants and event types." },
     Section { name: "limits", doc: "The sizes at which input is refused." },
+    Section { name: "log", doc: "How events are kept, per tenant where nothing else is said." },
     Section { name: "stream", doc: "The life of one connection." },
     Section { name: "timeline", doc: "How much of each tenant stays in memory." },
 ];
@@ -156,6 +159,61 @@ pub(super) const OPTIONS: &[ConfigOption] = &[
         count(|c| &mut c.limits.audience, 1, 100_000),
         "The most users, sessions and roles that one audience may name together.",
         "100",
+    ),
+    option(
+        "log.durability",
+        Kind::Durability(|c| &mut c.log.durability),
+        "Whether a `durable` event is answered after stable storage, or sooner and at risk.",
+        "relaxed",
+    ),
+    option(
+        "log.relaxed_window",
+        duration(|c| &mut c.log.relaxed_window, Duration::from_millis(1), secs(10)),
+        "With relaxed durability, what a power loss may take back.",
+        "1s",
+    ),
+    option(
+        "log.keep_age",
+        duration(|c| &mut c.log.keep_age, secs(60), CENTURY),
+        "How long events are kept.",
+        "7d",
+    ),
+    option(
+        "log.keep_events",
+        count(|c| &mut c.log.keep_events, 1, 1_000_000_000_000),
+        "How many of the newest events are kept.",
+        "1000000",
+    ),
+    option(
+        "log.keep_bytes",
+        bytes(|c| &mut c.log.keep_bytes, MIB, PIB),
+        "How many bytes of the newest events are kept.",
+        "1GiB",
+    ),
+    option(
+        "log.recent_age",
+        duration(|c| &mut c.log.recent_age, secs(1), CENTURY),
+        "How long events of class `recent` are kept.",
+        "10m",
+    ),
+    option(
+        "log.recent_events",
+        count(|c| &mut c.log.recent_events, 1, 1_000_000_000),
+        "How many of the newest events of class `recent` are kept.",
+        "100000",
+    ),
+    option(
+        "log.quota_bytes",
+        bytes(|c| &mut c.log.quota_bytes, 0, PIB),
+        "The most bytes that the events of all tenants may take; beyond, publishes are answered 507. \
+         0 means no limit.",
+        "50GiB",
+    ),
+    option(
+        "log.reserve_bytes",
+        bytes(|c| &mut c.log.reserve_bytes, 0, 1024 * 1024 * MIB),
+        "While the disk has less than this left, publishes are answered 507.",
+        "1GiB",
     ),
     option(
         "stream.heartbeat",

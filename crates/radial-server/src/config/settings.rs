@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use radial_fanout::TimelineLimit;
+use radial_log::{Durability, Keep};
 use radial_protocol::limits::Limits;
 use radial_protocol::{Name, TenantId};
 
@@ -17,6 +18,8 @@ pub struct Config {
     pub hub: Hub,
     /// `limits.*`: the sizes at which input is refused (protocol §2).
     pub limits: Limits,
+    /// `log.*`.
+    pub log: Log,
     /// `stream.*`: the life of one connection (protocol §5).
     pub stream: Stream,
     /// `timeline.*`: how much of each tenant stays in memory.
@@ -38,7 +41,7 @@ pub struct Server {
     pub log_level: LogLevel,
     /// The longest that a clean stop waits for connections. Default and most 10 s.
     pub drain_timeout: Duration,
-    /// The longest that a request's head may take to arrive. Default 10 s; 100 ms to 1 minute.
+    /// The longest that a request's head may take to arrive. Default 8 s; 100 ms to 1 minute.
     pub header_timeout: Duration,
     /// The most open connections. Default 15,000; 1 to 1,000,000.
     pub max_connections: usize,
@@ -55,6 +58,39 @@ pub struct Hub {
     pub registry: Option<PathBuf>,
     /// Whether the built-in event types are registered (protocol §4). Default true.
     pub builtin_types: bool,
+}
+
+/// `log.*`: how events are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// When a `durable` event is answered. Default durable.
+    pub durability: DurabilityMode,
+    /// With relaxed durability, the longest that an answered event may be without stable storage.
+    /// Default 100 ms; 1 ms to 10 s.
+    pub relaxed_window: Duration,
+    /// How long events are kept. Default 30 days; 1 minute to 100 years.
+    pub keep_age: Duration,
+    /// How many of a tenant's newest events are kept. Default a thousand million; 1 to 10^12.
+    pub keep_events: usize,
+    /// How many bytes of a tenant's newest events are kept. Default 4 GiB; 1 MiB to 1 PiB.
+    pub keep_bytes: usize,
+    /// How long events of class `recent` are kept. Default 1 h; 1 s to 100 years.
+    pub recent_age: Duration,
+    /// How many of a tenant's newest events of class `recent` are kept. Default 10,000; 1 to 10^9.
+    pub recent_events: usize,
+    /// The most bytes of all tenants' events; 0: no limit. Default 0; up to 1 PiB.
+    pub quota_bytes: usize,
+    /// What is left free on the disk. Default 256 MiB; 0 to 1 TiB.
+    pub reserve_bytes: usize,
+}
+
+/// When a `durable` event is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DurabilityMode {
+    /// After stable storage.
+    Durable,
+    /// Once the operating system has it.
+    Relaxed,
 }
 
 /// `stream.*`: the life of one connection (protocol §5).
@@ -92,6 +128,35 @@ pub enum LogLevel {
     Debug,
 }
 
+impl DurabilityMode {
+    /// Every mode with its name in configuration.
+    pub const NAMES: &[(&str, Self)] = &[("durable", Self::Durable), ("relaxed", Self::Relaxed)];
+}
+
+impl Log {
+    /// The settings that the log itself takes.
+    pub fn settings(&self) -> radial_log::Settings {
+        radial_log::Settings {
+            durability: match self.durability {
+                DurabilityMode::Durable => Durability::Durable,
+                DurabilityMode::Relaxed => Durability::Relaxed { window: self.relaxed_window },
+            },
+            keep: Keep {
+                age: Some(self.keep_age),
+                events: Some(self.keep_events as u64),
+                bytes: Some(self.keep_bytes as u64),
+            },
+            keep_recent: Keep {
+                age: Some(self.recent_age),
+                events: Some(self.recent_events as u64),
+                bytes: None,
+            },
+            quota_bytes: (self.quota_bytes > 0).then_some(self.quota_bytes as u64),
+            reserve_bytes: self.reserve_bytes as u64,
+        }
+    }
+}
+
 impl LogFormat {
     /// Every format with its name in configuration.
     pub const NAMES: &[(&str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
@@ -126,7 +191,7 @@ impl Default for Server {
             node: Name::new("node-1").expect("it keeps to the alphabet"),
             log_format: LogFormat::Text,
             log_level: LogLevel::Info,
-            drain_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(8),
             header_timeout: Duration::from_secs(10),
             max_connections: 15_000,
         }
@@ -140,6 +205,22 @@ impl Default for Hub {
             tenants: vec![TenantId::new("dev").expect("it keeps to the alphabet")],
             registry: None,
             builtin_types: true,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            durability: DurabilityMode::Durable,
+            relaxed_window: Duration::from_millis(100),
+            keep_age: Duration::from_hours(30 * 24),
+            keep_events: 1_000_000_000,
+            keep_bytes: 4 * 1024 * 1024 * 1024,
+            recent_age: Duration::from_hours(1),
+            recent_events: 10_000,
+            quota_bytes: 0,
+            reserve_bytes: 256 * 1024 * 1024,
         }
     }
 }

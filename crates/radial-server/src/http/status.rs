@@ -22,10 +22,11 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
         Readiness::Ready => (true, None),
         Readiness::Disabled => (false, Some("an operator switched the hub off".to_owned())),
         Readiness::Draining => (false, Some("the hub is shutting down".to_owned())),
+        Readiness::LogFull(what) => (false, Some(format!("the log takes no writes: {what}"))),
         Readiness::LogFailed(reason) => (false, Some(format!("the log takes no writes: {reason}"))),
     };
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, axum::Json(json!({ "ready": ready, "reason": reason, "durability": "durable" })))
+    (status, axum::Json(json!({ "ready": ready, "reason": reason, "durability": app.durability })))
         .into_response()
 }
 

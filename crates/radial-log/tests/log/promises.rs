@@ -1,8 +1,4 @@
-//! What the embedded log promises, seen through its public seam and real files.
-
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
-mod support;
+//! The promises of [`radial_log::EventLog`], one by one.
 
 use std::sync::Arc;
 
@@ -12,7 +8,7 @@ use radial_log::{
 use radial_protocol::Offset;
 use radial_protocol::event::{Persistence, TimeMs};
 
-use support::{Folder, append, change, entry, keyed, offsets, open, tenant};
+use crate::support::{Folder, append, change, entry, keyed, offsets, open, tenant};
 
 const ALL: PageLimit = PageLimit { items: 10_000, bytes: usize::MAX };
 
@@ -189,7 +185,7 @@ async fn a_power_loss_says_which_recent_events_may_be_gone_and_reuses_no_offset(
     for _ in 0..3 {
         log.append(append(vec![entry(Persistence::Recent)])).await.unwrap();
     }
-    support::wait_for_head(&log, 4).await;
+    crate::support::wait_for_head(&log, 4).await;
     // The power goes: the last record was handed to the system and never reached the disk.
     let image = folder.crash_image();
     image.tear_last_record();
@@ -242,7 +238,7 @@ async fn versions_and_state_are_what_the_events_say_before_and_after_a_crash() {
     let crashed = open(&folder.crash_image(), "a");
     drop(log);
     for log in [crashed, open(&folder, "a")] {
-        let (place, cards) = support::cards(&log);
+        let (place, cards) = crate::support::cards(&log);
         assert_eq!(place, 3);
         assert_eq!(cards.len(), 1);
         assert_eq!((cards[0].version, cards[0].changed_at.get()), (3, 3));
@@ -264,7 +260,7 @@ async fn entities_are_read_page_by_page_from_memory_and_store_at_one_place() {
     drop(log);
     let log = open(&folder, "a");
     log.append(append([1, 4, 9, 10].map(|id| card(id, 2)).to_vec())).await.unwrap();
-    let (place, cards) = support::cards(&log);
+    let (place, cards) = crate::support::cards(&log);
     let found: Vec<(String, u64)> =
         cards.iter().map(|card| (card.entity.id.to_string(), card.version)).collect();
     let expected: Vec<(String, u64)> = (0..11)
@@ -290,14 +286,14 @@ async fn an_atomic_batch_with_a_refused_change_leaves_nothing() {
         outcomes[..],
         [Outcome::Appended(_), Outcome::Appended(_), Outcome::Refused(_)]
     ));
-    assert_eq!(support::cards(&log).1[0].version, 2);
+    assert_eq!(crate::support::cards(&log).1[0].version, 2);
 }
 
 #[test]
 fn a_second_opener_is_refused() {
     let folder = Folder::new();
     let _log = open(&folder, "a");
-    let error = support::try_open(&folder, "a").err().unwrap();
+    let error = crate::support::try_open(&folder, "a").err().unwrap();
     assert!(error.to_string().contains("in use by another process"), "{error}");
 }
 

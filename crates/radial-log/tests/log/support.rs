@@ -1,17 +1,13 @@
 //! Folders, logs and events for the tests of the log.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test stops at the first surprise"
-)]
-
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use radial_log::{
-    Append, Change, Config, Conflict, Effect, EmbeddedLog, Entity, EntitySelection, Entry,
-    EventLog as _, Fingerprint, Item, OpenError, PageLimit,
+    Append, Change, Config, Conflict, Disk, Effect, EmbeddedLog, Entity, EntitySelection, Entry,
+    EventLog as _, Fingerprint, Item, OpenError, PageLimit, RealDisk, Settings,
 };
 use radial_protocol::event::{
     Content, Draft, EntityRef, Head, Persistence, Priority, Scope, TimeMs,
@@ -65,7 +61,7 @@ impl Folder {
     }
 }
 
-fn segments(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn segments(folder: &Path) -> Vec<PathBuf> {
     let mut segments: Vec<PathBuf> = std::fs::read_dir(folder.join("wal"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -79,19 +75,63 @@ pub(crate) fn tenant() -> TenantId {
     TenantId::new("acme").unwrap()
 }
 
-pub(crate) fn try_open(folder: &Folder, boot: &str) -> Result<EmbeddedLog, OpenError> {
-    let log = EmbeddedLog::open(Config {
-        folder: folder.path().to_owned(),
-        boot: Some(boot.to_owned()),
-        random: Box::new(|| 42),
-        on_commit: Box::new(|_, _| {}),
-    })?;
-    log.open_tenant(&tenant()).unwrap();
-    Ok(log)
+/// How a test's log is opened, where it matters.
+pub(crate) struct Opening {
+    pub(crate) boot: &'static str,
+    pub(crate) settings: Settings,
+    pub(crate) disk: Arc<dyn Disk>,
+    /// What time it is, in milliseconds.
+    pub(crate) clock: Arc<AtomicU64>,
+    /// The random bits that a new epoch gets.
+    pub(crate) random: u64,
 }
 
-pub(crate) fn open(folder: &Folder, boot: &str) -> EmbeddedLog {
+impl Default for Opening {
+    fn default() -> Self {
+        Self {
+            boot: "a",
+            settings: Settings { reserve_bytes: 0, ..Settings::default() },
+            disk: Arc::new(RealDisk),
+            clock: Arc::new(AtomicU64::new(1_000)),
+            random: 42,
+        }
+    }
+}
+
+impl Opening {
+    pub(crate) fn open(self, folder: &Folder) -> Result<EmbeddedLog, OpenError> {
+        let Self { boot, settings, disk, clock, random } = self;
+        let log = EmbeddedLog::open(Config {
+            folder: folder.path().to_owned(),
+            boot: Some(boot.to_owned()),
+            settings,
+            disk,
+            clock: Box::new(move || TimeMs(clock.load(Ordering::SeqCst))),
+            random: Box::new(move || random),
+            on_commit: Box::new(|_, _| {}),
+        })?;
+        log.open_tenant(&tenant()).unwrap();
+        Ok(log)
+    }
+}
+
+pub(crate) fn try_open(folder: &Folder, boot: &'static str) -> Result<EmbeddedLog, OpenError> {
+    Opening { boot, ..Opening::default() }.open(folder)
+}
+
+pub(crate) fn open(folder: &Folder, boot: &'static str) -> EmbeddedLog {
     try_open(folder, boot).unwrap()
+}
+
+/// Waits until something is so; fails after a while.
+pub(crate) async fn wait_until(what: &str, so: impl Fn() -> bool) {
+    let waiting = async {
+        while !so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    assert!(waited.is_ok(), "{what}");
 }
 
 fn entry_with(id: &str, persistence: Persistence, fingerprint: Option<u128>) -> Entry {
@@ -194,7 +234,5 @@ pub(crate) fn offsets(log: &EmbeddedLog, after: Offset) -> Vec<u64> {
 
 /// Waits until readers may see everything up to an offset.
 pub(crate) async fn wait_for_head(log: &EmbeddedLog, offset: u64) {
-    while log.bounds(&tenant()).unwrap().head.get() < offset {
-        tokio::task::yield_now().await;
-    }
+    wait_until("the head", || log.bounds(&tenant()).unwrap().head.get() >= offset).await;
 }

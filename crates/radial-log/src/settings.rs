@@ -1,0 +1,70 @@
+//! What an operator may choose about the log, with the defaults of the contract.
+
+use std::time::Duration;
+
+/// When a `durable` event is answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// After stable storage.
+    #[default]
+    Durable,
+    /// Once the operating system has it; stable storage follows within the window. A power loss
+    /// takes back what was answered in the last window, and then the log begins a new epoch.
+    Relaxed {
+        /// The longest that an answered event may be without stable storage.
+        window: Duration,
+    },
+}
+
+/// How much of a class of events is kept, per tenant. `None` keeps it for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// So long after it was received.
+    pub age: Option<Duration>,
+    /// So many of the newest.
+    pub events: Option<u64>,
+    /// So many bytes of the newest, as stored.
+    pub bytes: Option<u64>,
+}
+
+/// What may be chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// When a `durable` event is answered.
+    pub durability: Durability,
+    /// How much of the log is kept at all.
+    pub keep: Keep,
+    /// How much of the events of class `recent` is kept, inside that.
+    pub keep_recent: Keep,
+    /// The most bytes that all tenants' events may take; beyond, writes are refused.
+    pub quota_bytes: Option<u64>,
+    /// Writes are refused while the file system has less than this left.
+    pub reserve_bytes: u64,
+}
+
+impl Default for Settings {
+    /// Durable; 30 days or 4 GiB per tenant; `recent` for 1 hour or 10,000 events (protocol §4);
+    /// no quota; 256 MiB left on the disk.
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_hours(24);
+        Self {
+            durability: Durability::Durable,
+            keep: Keep { age: Some(30 * DAY), events: None, bytes: Some(4 * 1024 * 1024 * 1024) },
+            keep_recent: Keep {
+                age: Some(Duration::from_hours(1)),
+                events: Some(10_000),
+                bytes: None,
+            },
+            quota_bytes: None,
+            reserve_bytes: 256 * 1024 * 1024,
+        }
+    }
+}
+
+impl Keep {
+    /// The time before which events are too old at this time.
+    pub(crate) fn oldest_ms(self, now_ms: u64) -> u64 {
+        let age_ms = self.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+        age_ms.map_or(0, |age_ms| now_ms.saturating_sub(age_ms))
+    }
+}

@@ -1,0 +1,157 @@
+//! Failing fsyncs, failing and short writes, and the power going at any moment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use radial_log::{
+    AppendError, Durability, EmbeddedLog, EventLog as _, Health, Item, Outcome, PageLimit, Settings,
+};
+use radial_protocol::Offset;
+use radial_protocol::event::Persistence;
+
+use crate::faulty::FaultyDisk;
+use crate::support::{Folder, Opening, append, entry, keyed, offsets, segments, tenant};
+
+fn on(disk: &FaultyDisk) -> Opening {
+    Opening { disk: Arc::new(disk.clone()), ..Opening::default() }
+}
+
+async fn check_poisoned(disk: &FaultyDisk, break_it: impl Fn(&FaultyDisk)) {
+    let folder = Folder::new();
+    let log = on(disk).open(&folder).unwrap();
+    log.append(append(vec![keyed("before", 1)])).await.unwrap();
+    break_it(disk);
+    let failed = log.append(append(vec![keyed("during", 1)])).await;
+    assert_eq!(failed, Err(AppendError::Poisoned));
+    // Nobody sees what was not stored; what was stored is still read; nothing more is taken.
+    assert_eq!(offsets(&log, Offset::ZERO), [1]);
+    assert!(matches!(log.health(), Health::Poisoned(_)), "{:?}", log.health());
+    assert_eq!(log.append(append(vec![keyed("after", 1)])).await, Err(AppendError::Poisoned));
+    drop(log);
+    let log = Opening::default().open(&folder).unwrap();
+    assert_eq!(log.health(), Health::Ok);
+    let again = log.append(append(vec![keyed("before", 1)])).await.unwrap();
+    assert!(matches!(again[..], [Outcome::Duplicate(_)]), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_failed_fsync_refuses_writes_until_a_restart_and_reads_go_on() {
+    check_poisoned(&FaultyDisk::default(), FaultyDisk::fail_syncs).await;
+}
+
+#[tokio::test]
+async fn a_write_that_fails_half_way_refuses_writes_until_a_restart_and_reads_go_on() {
+    check_poisoned(&FaultyDisk::default(), FaultyDisk::fail_writes_half_way).await;
+}
+
+/// What a power loss leaves of a folder: a store that lags behind, and the newest segment with
+/// any part of what was not synced.
+fn after_power_loss(folder: &Folder, disk: &FaultyDisk, rng: &mut fastrand::Rng) -> Folder {
+    let image = folder.crash_image();
+    let newest = segments(folder.path()).pop().unwrap();
+    let left = disk.after_power_loss(&newest, rng);
+    let copy = image.path().join("wal").join(newest.file_name().unwrap());
+    std::fs::write(copy, left).unwrap();
+    image
+}
+
+/// What is in a log: event id to offset, and the stretches that are missing.
+fn contents(log: &EmbeddedLog) -> (BTreeMap<String, u64>, Vec<(u64, u64)>) {
+    let limit = PageLimit { items: 100_000, bytes: usize::MAX };
+    let (mut events, mut missing) = (BTreeMap::new(), Vec::new());
+    for item in log.read(&tenant(), Offset::ZERO, limit).unwrap().items {
+        match item {
+            Item::Event(event) => {
+                let id = event.head.event_id.to_string();
+                assert_eq!(events.insert(id, event.offset().unwrap().get()), None);
+            }
+            Item::Missing(stretch) => missing.push((stretch.from.get(), stretch.to.get())),
+        }
+    }
+    (events, missing)
+}
+
+#[tokio::test]
+async fn no_power_loss_takes_back_a_durable_event_or_hides_a_lost_one() {
+    for seed in (0..12).chain([fastrand::u64(..)]) {
+        println!("seed {seed}");
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let (folder, disk) = (Folder::new(), FaultyDisk::default());
+        let log = on(&disk).open(&folder).unwrap();
+        folder.remember_store();
+        let mut durable: BTreeMap<String, u64> = BTreeMap::new();
+        let mut shown: BTreeMap<String, u64> = BTreeMap::new();
+        for n in 0..rng.usize(1..30) {
+            let is_durable = rng.bool();
+            let one =
+                if is_durable { keyed(&format!("d-{n}"), 1) } else { entry(Persistence::Recent) };
+            let id = one.draft.head.event_id.to_string();
+            let outcomes = log.append(append(vec![one])).await.unwrap();
+            let [Outcome::Appended(standing)] = outcomes[..] else { panic!("{outcomes:?}") };
+            let offset = standing.cursor.offset.get();
+            shown.insert(id.clone(), offset);
+            if is_durable {
+                durable.insert(id, offset);
+            }
+        }
+        let image = after_power_loss(&folder, &disk, &mut rng);
+        let after = Opening { boot: "b", ..Opening::default() }.open(&image).unwrap();
+        let (events, missing) = contents(&after);
+        for (id, offset) in &durable {
+            assert_eq!(events.get(id), Some(offset), "{id} was acknowledged and is gone");
+        }
+        for (id, offset) in shown.iter().filter(|(id, _)| !events.contains_key(*id)) {
+            let told = missing.iter().any(|(from, to)| from < offset && offset <= to);
+            assert!(told, "{id} at {offset} was shown and is gone without a word: {missing:?}");
+        }
+        let next = after.append(append(vec![keyed("next", 1)])).await.unwrap();
+        let [Outcome::Appended(standing)] = next[..] else { panic!("{next:?}") };
+        let newest = shown.values().max().copied().unwrap_or_default();
+        assert!(standing.cursor.offset.get() > newest, "an offset was given out twice");
+    }
+}
+
+#[tokio::test]
+async fn relaxed_durability_shares_fsyncs_and_a_power_loss_begins_a_new_epoch() {
+    let window = std::time::Duration::from_secs(10);
+    let settings = Settings {
+        durability: Durability::Relaxed { window },
+        reserve_bytes: 0,
+        ..Settings::default()
+    };
+    let (folder, disk) = (Folder::new(), FaultyDisk::default());
+    let log = Opening { settings: settings.clone(), ..on(&disk) }.open(&folder).unwrap();
+    folder.remember_store();
+    let before = log.fsyncs();
+    for n in 0..20 {
+        log.append(append(vec![keyed(&format!("e-{n}"), 1)])).await.unwrap();
+    }
+    assert_eq!(log.fsyncs(), before, "the clock stands still: no window has ended");
+    assert_eq!(offsets(&log, Offset::ZERO).len(), 20);
+    let epoch = log.bounds(&tenant()).unwrap().epoch;
+    let image = after_power_loss(&folder, &disk, &mut fastrand::Rng::with_seed(3));
+    let again = Opening { boot: "b", settings: settings.clone(), random: 43, ..Opening::default() };
+    let after = again.open(&image).unwrap();
+    assert_ne!(after.bounds(&tenant()).unwrap().epoch, epoch);
+    drop(after);
+    // The same folder after a crash of the process alone has lost nothing, and keeps its epoch.
+    let image = folder.crash_image();
+    let same = Opening { settings, random: 43, ..Opening::default() }.open(&image).unwrap();
+    assert_eq!(same.bounds(&tenant()).unwrap().epoch, epoch);
+    assert_eq!(offsets(&same, Offset::ZERO).len(), 20);
+}
+
+#[tokio::test]
+async fn relaxed_durability_syncs_when_its_window_ends() {
+    let window = std::time::Duration::from_millis(5);
+    let settings = Settings {
+        durability: Durability::Relaxed { window },
+        reserve_bytes: 0,
+        ..Settings::default()
+    };
+    let folder = Folder::new();
+    let log = Opening { settings, ..Opening::default() }.open(&folder).unwrap();
+    let before = log.fsyncs();
+    log.append(append(vec![keyed("e", 1)])).await.unwrap();
+    crate::support::wait_until("the window's fsync", || log.fsyncs() > before).await;
+}

@@ -1,0 +1,14 @@
+//! What the embedded log promises, seen through its public seam, real files and a disk that fails.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+#![allow(clippy::print_stdout, reason = "seeds are printed")]
+
+mod faults;
+mod faulty;
+mod promises;
+mod room;
+mod support;

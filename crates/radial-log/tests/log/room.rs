@@ -1,0 +1,155 @@
+//! Retention, quota and room on the disk: what goes, who is told, and what is refused.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use radial_log::{
+    Append, AppendError, EmbeddedLog, EventLog as _, Health, Item, Keep, MissingReason, Outcome,
+    PageLimit, Settings,
+};
+use radial_protocol::Offset;
+use radial_protocol::event::{Persistence, TimeMs};
+
+use crate::faulty::FaultyDisk;
+use crate::support::{Folder, Opening, append, entry, keyed, offsets, tenant, wait_until};
+
+const FOREVER: Keep = Keep { age: None, events: None, bytes: None };
+
+fn keeping(keep: Keep, keep_recent: Keep) -> Settings {
+    Settings { keep, keep_recent, reserve_bytes: 0, ..Settings::default() }
+}
+
+async fn publish(log: &EmbeddedLog, count: usize, persistence: Persistence) {
+    for _ in 0..count {
+        log.append(append(vec![entry(persistence)])).await.unwrap();
+    }
+}
+
+fn first(log: &EmbeddedLog) -> u64 {
+    log.bounds(&tenant()).unwrap().first.get()
+}
+
+#[tokio::test]
+async fn the_newest_are_kept_and_a_reader_from_before_is_told() {
+    let keep = Keep { events: Some(5), ..FOREVER };
+    let folder = Folder::new();
+    let settings = keeping(keep, FOREVER);
+    let log = Opening { settings, ..Opening::default() }.open(&folder).unwrap();
+    publish(&log, 12, Persistence::Durable).await;
+    wait_until("retention", || first(&log) == 8).await;
+    let limit = PageLimit { items: 100, bytes: usize::MAX };
+    let page = log.read(&tenant(), Offset::new(2).unwrap(), limit).unwrap();
+    let Some(Item::Missing(missing)) = page.items.first() else { panic!("{page:?}") };
+    assert_eq!(missing.reason, MissingReason::Retention);
+    assert_eq!((missing.from.get(), missing.to.get()), (2, 7));
+    assert_eq!(offsets(&log, Offset::ZERO), [8, 9, 10, 11, 12]);
+    drop(log);
+    let log = Opening::default().open(&folder).unwrap();
+    assert_eq!((first(&log), offsets(&log, Offset::ZERO).len()), (8, 5));
+}
+
+#[tokio::test]
+async fn events_go_by_age_and_by_bytes() {
+    let clock = Arc::new(AtomicU64::new(1_000));
+    let age = Keep { age: Some(Duration::from_secs(10)), ..FOREVER };
+    let folder = Folder::new();
+    let settings = keeping(age, FOREVER);
+    let opening = Opening { settings, clock: Arc::clone(&clock), ..Opening::default() };
+    let log = opening.open(&folder).unwrap();
+    publish(&log, 3, Persistence::Durable).await;
+    clock.store(11_001, Ordering::SeqCst);
+    let late = Append { now: TimeMs(11_001), ..append(vec![entry(Persistence::Durable)]) };
+    log.append(late).await.unwrap();
+    wait_until("age", || first(&log) == 4).await;
+
+    let bytes = Keep { bytes: Some(1_000), ..FOREVER };
+    let folder = Folder::new();
+    let settings = keeping(bytes, FOREVER);
+    let log = Opening { settings, ..Opening::default() }.open(&folder).unwrap();
+    publish(&log, 50, Persistence::Durable).await;
+    wait_until("bytes", || first(&log) > 40).await;
+    assert!(!offsets(&log, Offset::ZERO).is_empty());
+}
+
+#[tokio::test]
+async fn recent_events_go_sooner_and_the_others_between_them_stay() {
+    let recent = Keep { events: Some(1), ..FOREVER };
+    let folder = Folder::new();
+    let settings = keeping(FOREVER, recent);
+    let log = Opening { settings, ..Opening::default() }.open(&folder).unwrap();
+    for _ in 0..3 {
+        publish(&log, 1, Persistence::Durable).await;
+        publish(&log, 1, Persistence::Recent).await;
+    }
+    publish(&log, 1, Persistence::Durable).await;
+    let gone = || log.bounds(&tenant()).unwrap().recent_gone.get();
+    wait_until("retention of recent events", || gone() == 4).await;
+    wait_until("their deletion", || offsets(&log, Offset::ZERO) == [1, 3, 5, 6, 7]).await;
+    let limit = PageLimit { items: 100, bytes: usize::MAX };
+    let page = log.read(&tenant(), Offset::new(1).unwrap(), limit).unwrap();
+    let shape: Vec<String> = page
+        .items
+        .iter()
+        .map(|item| match item {
+            Item::Event(event) => event.offset().unwrap().to_string(),
+            Item::Missing(missing) => {
+                assert_eq!(missing.reason, MissingReason::RetentionOfRecent);
+                format!("{}-{}", missing.from, missing.to)
+            }
+        })
+        .collect();
+    assert_eq!(shape, ["3", "1-4", "5", "6", "7"]);
+    // Who was past them has missed nothing.
+    let page = log.read(&tenant(), Offset::new(4).unwrap(), limit).unwrap();
+    assert!(page.items.iter().all(|item| matches!(item, Item::Event(_))));
+}
+
+#[tokio::test]
+async fn an_id_outlives_its_event_and_is_forgotten_with_its_window() {
+    let keep = Keep { events: Some(1), ..FOREVER };
+    let clock = Arc::new(AtomicU64::new(1_000));
+    let folder = Folder::new();
+    let settings = keeping(keep, FOREVER);
+    let opening = Opening { settings, clock: Arc::clone(&clock), ..Opening::default() };
+    let log = opening.open(&folder).unwrap();
+    log.append(append(vec![keyed("e-1", 1)])).await.unwrap();
+    publish(&log, 3, Persistence::Durable).await;
+    wait_until("retention", || first(&log) == 4).await;
+    let again = log.append(append(vec![keyed("e-1", 1)])).await.unwrap();
+    assert!(matches!(again[..], [Outcome::Duplicate(_)]), "{again:?}");
+    let tomorrow = 1_000 + 24 * 60 * 60 * 1_000;
+    clock.store(tomorrow, Ordering::SeqCst);
+    let late = Append { now: TimeMs(tomorrow), ..append(vec![keyed("e-1", 1)]) };
+    assert!(matches!(log.append(late).await.unwrap()[..], [Outcome::Appended(_)]));
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_until_there_is_room_and_reads_go_on() {
+    let (folder, disk) = (Folder::new(), FaultyDisk::default());
+    let settings = Settings { reserve_bytes: 1, ..Settings::default() };
+    let opening = Opening { settings, disk: Arc::new(disk.clone()), ..Opening::default() };
+    let log = opening.open(&folder).unwrap();
+    publish(&log, 1, Persistence::Durable).await;
+    disk.set_full(true);
+    wait_until("the disk is seen to be full", || matches!(log.health(), Health::Full(_))).await;
+    let refused = log.append(append(vec![keyed("e-1", 1)])).await;
+    assert!(matches!(refused, Err(AppendError::Full(_))), "{refused:?}");
+    assert_eq!(offsets(&log, Offset::ZERO), [1]);
+    disk.set_full(false);
+    wait_until("there is room again", || log.health() == Health::Ok).await;
+    log.append(append(vec![keyed("e-1", 1)])).await.unwrap();
+    assert_eq!(offsets(&log, Offset::ZERO), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_quota_refuses_writes_and_says_so() {
+    let folder = Folder::new();
+    let settings = Settings { quota_bytes: Some(2_000), reserve_bytes: 0, ..Settings::default() };
+    let log = Opening { settings, ..Opening::default() }.open(&folder).unwrap();
+    publish(&log, 20, Persistence::Durable).await;
+    wait_until("the quota", || matches!(log.health(), Health::Full(_))).await;
+    let refused = log.append(append(vec![entry(Persistence::Durable)])).await;
+    let Err(AppendError::Full(what)) = refused else { panic!("{refused:?}") };
+    assert!(what.contains("the quota is 2000"), "{what}");
+}
