@@ -301,7 +301,7 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<Jo
     std::thread::Builder::new().name(name.to_owned()).spawn(body)
 }
 
-fn open_store(folder: &Path) -> Result<Store, OpenError> {
+pub(crate) fn open_store(folder: &Path) -> Result<Store, OpenError> {
     let store = Store::open(&folder.join("store.redb")).map_err(|error| match *error {
         redb::Error::DatabaseAlreadyOpen => OpenError::InUse(folder.to_owned()),
         _ => OpenError::Store(error),

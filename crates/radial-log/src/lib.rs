@@ -18,6 +18,7 @@
 
 mod committer;
 mod disk;
+pub mod doctor;
 mod embedded;
 mod entity;
 mod entity_pages;

@@ -170,6 +170,11 @@ impl Store {
         Ok(result)
     }
 
+    /// Checks every page of the file; false if some had to be repaired.
+    pub(crate) fn is_whole(&mut self) -> Result<bool, StoreError> {
+        self.database.check_integrity().map_err(fail)
+    }
+
     pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, StoreError> {
         let transaction = self.database.begin_read().map_err(fail)?;
         let table = transaction.open_table(META).map_err(fail)?;

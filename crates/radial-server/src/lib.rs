@@ -14,4 +14,5 @@ mod server;
 mod transport;
 
 pub use app::Mode;
+pub use radial_log::doctor;
 pub use server::{RunError, Server, run};

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use radial_client::{Client, ClientConfig};
 
-use crate::commands::{config, dev, events, publish, registry, serve, tail};
+use crate::commands::{config, dev, doctor, events, publish, registry, serve, tail};
 use crate::failure::Failure;
 
 /// A self-hosted real-time event hub.
@@ -28,6 +28,7 @@ pub(crate) enum Command {
     Publish(publish::PublishArgs),
     Tail(tail::TailArgs),
     Events(events::EventsArgs),
+    Doctor(doctor::DoctorArgs),
     /// Work on a registry of event types
     #[command(subcommand)]
     Registry(registry::RegistryCommand),

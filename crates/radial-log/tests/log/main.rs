@@ -9,6 +9,7 @@
 
 mod faults;
 mod faulty;
+mod folder;
 mod promises;
 mod room;
 mod support;

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::BytesMut;
-use http::{HeaderMap, HeaderValue, header};
+use http::HeaderMap;
 use radial_hub::{HistoryPage, HistoryQuery};
 use radial_protocol::{Code, Problem};
 
 use super::credential;
+use super::etag;
 use super::parameters::{Parameters, invalid};
 use super::refusal::Refusal;
 use super::stream::since;
@@ -54,11 +54,11 @@ pub(crate) async fn history(
     let page = tokio::task::spawn_blocking(move || hub.history(&grants, &query))
         .await
         .map_err(|_| Problem::new(Code::Internal, "the log cannot be read"))??;
-    Ok(answer(&page))
+    Ok(answer(&headers, &page))
 }
 
 /// The events are their delivered bytes, put together without parsing them again.
-fn answer(page: &HistoryPage) -> Response {
+fn answer(request: &HeaderMap, page: &HistoryPage) -> Response {
     let mut json = BytesMut::from(&b"{\"events\":["[..]);
     for (index, event) in page.events.iter().enumerate() {
         if index > 0 {
@@ -66,20 +66,12 @@ fn answer(page: &HistoryPage) -> Response {
         }
         json.extend_from_slice(&event.json());
     }
-    let cursor = page.cursor.to_string();
-    let rest = format!("],\"cursor\":\"{cursor}\",\"complete\":{}", page.complete);
+    let rest = format!("],\"cursor\":\"{}\",\"complete\":{}", page.cursor, page.complete);
     json.extend_from_slice(rest.as_bytes());
     if let Some(gap) = &page.gap {
         let gap = serde_json::to_string(gap).expect("a gap has string keys only");
         json.extend_from_slice(format!(",\"gap\":{gap}").as_bytes());
     }
     json.extend_from_slice(b"}");
-    let mut response = Response::new(Body::from(json.freeze()));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(value) = HeaderValue::from_str(&cursor) {
-        headers.insert("radial-cursor", value);
-    }
-    response
+    etag::bytes_answer(request, json.freeze(), Some(page.cursor))
 }
