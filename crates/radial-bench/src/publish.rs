@@ -1,0 +1,196 @@
+//! Publishing over HTTP: the hub on one core, the load on the other.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use crate::Settings;
+use crate::appends::in_turns;
+use crate::bare::Bare;
+use crate::figures::{Latencies, median, rate};
+use crate::hub::{DURABLE, Hub, RECENT, binary};
+use crate::load::{Load, Until};
+use crate::machine::{self, HUB_CORE, LOAD_CORE, Usage, own_cpu};
+use crate::report::{Must, Report, Row, Unit};
+use crate::requests::Shape;
+
+/// How many lone publishes there are before it is the bare fsync's turn.
+const TURN: usize = 50;
+/// What a lone publish may take longer than a bare fsync, at p50, in seconds.
+const LONE_P50_MORE: f64 = 150e-6;
+/// What a lone publish's p99 may be: the bare fsync's so many times, and so many seconds.
+const LONE_P99: (f64, f64) = (1.5, 1e-3);
+/// A core that was busy for this share of the time is called the limit.
+const BUSY: f64 = 0.9;
+
+struct Case {
+    name: &'static str,
+    connections: usize,
+    shape: Shape,
+    must: Option<f64>,
+    runs: Vec<Run>,
+}
+
+#[derive(Clone, Debug)]
+struct Run {
+    events_per_second: f64,
+    latencies: Latencies,
+    hub_cpu: f64,
+    load_cpu: f64,
+}
+
+fn cases() -> Vec<Case> {
+    let case = |name, connections, events, event_type, ids_given, must| Case {
+        name,
+        connections,
+        shape: Shape { events, event_type, ids_given },
+        must,
+        runs: Vec::new(),
+    };
+    vec![
+        case("32 connections, durable", 32, 1, DURABLE, false, Some(20_000.0)),
+        case("32 connections, durable, ids given", 32, 1, DURABLE, true, Some(20_000.0)),
+        case("32 connections, recent", 32, 1, RECENT, false, None),
+        case("64 publishers, batches of 100, durable", 64, 100, DURABLE, false, Some(50_000.0)),
+        case(
+            "64 publishers, batches of 100, durable, ids given",
+            64,
+            100,
+            DURABLE,
+            true,
+            Some(50_000.0),
+        ),
+    ]
+}
+
+/// Measures publishing.
+pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
+    let binary = binary(settings)?;
+    let before_pin = settings.pinned.then(|| machine::pin(LOAD_CORE)).transpose()?;
+    let report = measure(settings, &binary);
+    if let Some(before_pin) = before_pin {
+        machine::release(&before_pin)?;
+    }
+    report
+}
+
+fn measure(settings: &Settings, binary: &std::path::Path) -> anyhow::Result<Report> {
+    let mut cases = cases();
+    let (mut bares, mut lones) = (Vec::new(), Vec::new());
+    let mut others = Vec::new();
+    for _ in 0..settings.rounds {
+        // A hub of its own for each round, so that no round has a larger log than another.
+        let scratch = settings.scratch()?;
+        let hub = Hub::start(settings, binary, scratch.path())?;
+        let before = Usage::now(hub.cpu()? + own_cpu()?)?;
+        let mut next_id = 0;
+        let (bare, lone) = lone(settings, &hub, scratch.path(), &mut next_id)?;
+        bares.push(bare);
+        lones.push(lone);
+        for case in &mut cases {
+            case.runs.push(many(settings.run, &hub, case, &mut next_id)?);
+        }
+        others.push(Usage::now(hub.cpu()? + own_cpu()?)?.others_since(&before));
+        hub.stop()?;
+    }
+    let mut report = Report::new(title(settings));
+    lone_rows(&mut report, &bares, &lones);
+    for case in &cases {
+        report.push(row(case));
+    }
+    report.note(
+        "Each publisher has one request under way. The hub's share counts all its threads. \
+         Refused or doubled events would end the bench.",
+    );
+    for (number, others) in others.iter().enumerate() {
+        report.note(format!("Round {}: {others}", number + 1));
+    }
+    Ok(report)
+}
+
+fn title(settings: &Settings) -> String {
+    let cores = if settings.pinned {
+        "the hub on core 0, the load on core 1"
+    } else {
+        "hub and load on any core"
+    };
+    format!("Publishing over HTTP: 200 bytes of event data, {cores}")
+}
+
+fn lone_rows(report: &mut Report, bares: &[Latencies], lones: &[Latencies]) {
+    let of =
+        |runs: &[Latencies], share| median(runs.iter().map(|run| run.percentile(share)).collect());
+    let (p50, p99) = (of(bares, 0.5), of(bares, 0.99));
+    report.push(Row::new("bare fsync").with("p50", p50, Unit::Seconds).with(
+        "p99",
+        p99,
+        Unit::Seconds,
+    ));
+    report.push(
+        Row::new("a lone publisher, durable")
+            .with("p50", of(lones, 0.5), Unit::Seconds)
+            .with("p99", of(lones, 0.99), Unit::Seconds)
+            .must("p50", Must::AtMost(p50 + LONE_P50_MORE))
+            .must("p99", Must::AtMost(p99 * LONE_P99.0 + LONE_P99.1)),
+    );
+}
+
+fn row(case: &Case) -> Row {
+    let of = |value: fn(&Run) -> f64| median(case.runs.iter().map(value).collect());
+    let (hub, load) = (of(|run| run.hub_cpu), of(|run| run.load_cpu));
+    let limit = match (hub >= BUSY, load >= BUSY) {
+        (true, _) => "limit: the hub's core",
+        (false, true) => "limit: the load generator",
+        (false, false) => "limit: the disk",
+    };
+    let row = Row::new(case.name)
+        .with("p50", of(|run| run.latencies.percentile(0.5)), Unit::Seconds)
+        .with("p99", of(|run| run.latencies.percentile(0.99)), Unit::Seconds)
+        .with("events/s", of(|run| run.events_per_second), Unit::PerSecond)
+        .with("hub's core", hub, Unit::Percent)
+        .with("load's core", load, Unit::Percent)
+        .remark(limit);
+    match case.must {
+        Some(must) => row.must("events/s", Must::AtLeast(must)),
+        None => row,
+    }
+}
+
+/// A lone publisher, and the bare fsync of the same moment on the hub's core.
+fn lone(
+    settings: &Settings,
+    hub: &Hub,
+    folder: &std::path::Path,
+    next_id: &mut u64,
+) -> anyhow::Result<(Latencies, Latencies)> {
+    let mut bare = Bare::made_ahead(folder)?;
+    let shape = Shape { events: 1, event_type: DURABLE, ids_given: true };
+    let mut load = Load::connect(hub.address(), 1, shape)?;
+    let bare = || {
+        let before = settings.pinned.then(|| machine::pin(HUB_CORE)).transpose()?;
+        let latencies = bare.write_many(TURN)?;
+        before.map_or(Ok(()), |before| machine::release(&before))?;
+        Ok(latencies)
+    };
+    let publishes = || Ok(load.run(Until::Requests(TURN as u64), next_id)?.latencies);
+    in_turns(settings.run, bare, publishes)
+}
+
+fn many(run: Duration, hub: &Hub, case: &Case, next_id: &mut u64) -> anyhow::Result<Run> {
+    let mut load = Load::connect(hub.address(), case.connections, case.shape)?;
+    // The first requests find cold caches, and a store that is still busy with the case before.
+    load.run(Until::Passed(run / 4), next_id)?;
+    let (hub_cpu, load_cpu, accepted) = (hub.cpu()?, own_cpu()?, hub.accepted()?);
+    let done = load.run(Until::Passed(run), next_id)?;
+    let events = done.requests * case.shape.events as u64;
+    let (hub_cpu, load_cpu) = (hub.cpu()? - hub_cpu, own_cpu()? - load_cpu);
+    let accepted = hub.accepted()? - accepted;
+    ensure!(accepted == events, "{events} events were sent, and {accepted} of them accepted");
+    let took = done.took;
+    Ok(Run {
+        events_per_second: rate(events, took),
+        latencies: done.latencies,
+        hub_cpu: hub_cpu / took.as_secs_f64(),
+        load_cpu: load_cpu / took.as_secs_f64(),
+    })
+}

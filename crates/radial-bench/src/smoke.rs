@@ -1,0 +1,43 @@
+//! Everything once, tiny.
+
+use std::time::Duration;
+
+use crate::report::Report;
+use crate::{Settings, appends, bare, million, publish, resume};
+
+/// Runs every bench with sizes that say nothing about speed.
+pub(crate) fn run(settings: &Settings) -> anyhow::Result<Vec<Report>> {
+    let tiny = tiny(settings);
+    Ok(vec![
+        bare::run(&tiny)?,
+        appends::run(&tiny)?,
+        million::run(&tiny)?,
+        publish::run(&tiny)?,
+        resume::run(&tiny)?,
+    ])
+}
+
+fn tiny(settings: &Settings) -> Settings {
+    Settings { run: Duration::from_millis(50), rounds: 1, events: 2_000, ..settings.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_benches_in_process_still_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = tiny(&Settings {
+            run: Duration::ZERO,
+            rounds: 0,
+            folder: folder.path().to_owned(),
+            events: 0,
+            hub: None,
+            pinned: false,
+        });
+        for report in [bare::run(&settings).unwrap(), appends::run(&settings).unwrap()] {
+            assert!(report.to_string().contains("p99"), "{report}");
+        }
+    }
+}
