@@ -1,28 +1,12 @@
 //! The fold and its decisions, as a table.
 
-use radial_protocol::event::{Persistence, Priority, Scope};
 use radial_protocol::names::{EventId, Id};
 use radial_protocol::{ChannelName, EventTypeName};
 
 use super::*;
 
 fn head() -> Head {
-    Head {
-        event_id: EventId::new("e").unwrap(),
-        event_type: EventTypeName::new("card.moved").unwrap(),
-        channel: ChannelName::main(),
-        user: None,
-        session: None,
-        audience: None,
-        scope: Scope::Channel,
-        persistence: Persistence::Durable,
-        broadcast: true,
-        priority: Priority::Normal,
-        ttl_ms: None,
-        ack: false,
-        correlation_id: None,
-        entity: None,
-    }
+    Head::new(EventId::new("e").unwrap(), EventTypeName::new("card.moved").unwrap())
 }
 
 fn change(effect: Effect, conflict: Conflict, expected_version: Option<u64>, data: &str) -> Change {

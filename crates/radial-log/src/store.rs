@@ -14,7 +14,7 @@
 //! | `events` | number, offset → a [`Row`] |
 //! | `ids` | number, event id → a [`KnownId`] |
 //! | `lost` | number, last offset → the place before the stretch |
-//! | `entities` | number, [key](crate::entity::key) → an [`EntityRow`] |
+//! | `entities` | number, [key](crate::entity::key) → an [`EntityRow`](crate::entity::EntityRow) |
 
 use std::path::Path;
 
@@ -24,11 +24,13 @@ use radial_protocol::{Epoch, Offset, TenantId};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
-use crate::entity::EntityRow;
 use crate::event_log::{Missing, MissingReason, PageLimit};
 use crate::record::{KnownId, Placed, Row, StoredEvent, TenantNo, decode, encode};
 
+mod entities;
 mod trim;
+
+pub(crate) use entities::FrozenEntities;
 
 /// The version of everything in the folder. A change of [`crate::record`] or of a table raises it.
 pub(crate) const FORMAT_VERSION: u64 = 1;
@@ -342,19 +344,6 @@ impl Store {
         Ok(known.and_then(|value| decode(value.value())))
     }
 
-    pub(crate) fn entity(&self, no: TenantNo, key: &str) -> Result<Option<EntityRow>, StoreError> {
-        let transaction = self.database.begin_read().map_err(fail)?;
-        let entities = transaction.open_table(ENTITIES).map_err(fail)?;
-        let row = entities.get((no, key)).map_err(fail)?;
-        Ok(row.and_then(|value| decode(value.value())))
-    }
-
-    /// The entities as they are now, however long they are read.
-    pub(crate) fn frozen_entities(&self) -> Result<FrozenEntities, StoreError> {
-        let transaction = self.database.begin_read().map_err(fail)?;
-        Ok(FrozenEntities { table: transaction.open_table(ENTITIES).map_err(fail)? })
-    }
-
     /// The first stored event at or after an offset: where it stands and when it came.
     pub(crate) fn time_at(
         &self,
@@ -368,31 +357,6 @@ impl Store {
         let (key, value) = entry.map_err(fail)?;
         let received_at = decode::<Row>(value.value()).map(|row| row.received_at);
         Ok(received_at.map(|received_at| (offset_of(key.value().1), received_at)))
-    }
-}
-
-/// The entities at one moment.
-pub(crate) struct FrozenEntities {
-    table: redb::ReadOnlyTable<(u32, &'static str), &'static [u8]>,
-}
-
-impl FrozenEntities {
-    /// At most so many rows with keys from `from` on and before `to`.
-    pub(crate) fn rows(
-        &self,
-        no: TenantNo,
-        from: &str,
-        to: &str,
-        rows_max: usize,
-    ) -> Result<Vec<(String, EntityRow)>, StoreError> {
-        let mut rows = Vec::new();
-        for entry in self.table.range((no, from)..(no, to)).map_err(fail)?.take(rows_max) {
-            let (key, value) = entry.map_err(fail)?;
-            if let Some(row) = decode(value.value()) {
-                rows.push((key.value().1.to_owned(), row));
-            }
-        }
-        Ok(rows)
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod control;
 pub mod cursor;
+mod draft;
 pub mod envelope;
 pub mod event;
 pub mod filter;

@@ -2,32 +2,18 @@
 
 use std::sync::Arc;
 
-use radial_protocol::event::{Content, Draft, Head, Persistence, Priority, Scope};
+use radial_protocol::event::{Content, Draft, Head};
 use radial_protocol::filter::{Selection, View};
 use radial_protocol::grants::Grants;
-use radial_protocol::names::{ChannelName, EventId, EventTypeName, Pattern, TenantId};
+use radial_protocol::names::{EventId, EventTypeName, Pattern, TenantId};
 use radial_protocol::{Cursor, Epoch};
 
 use super::*;
 use crate::timeline::TimelineLimit;
 
 fn event(name: &str, offset: Option<u64>) -> Arc<Event> {
-    let head = Head {
-        event_id: EventId::new(name).unwrap(),
-        event_type: EventTypeName::new("card.moved").unwrap(),
-        channel: ChannelName::main(),
-        user: None,
-        session: None,
-        audience: None,
-        scope: Scope::Channel,
-        persistence: Persistence::Recent,
-        broadcast: true,
-        priority: Priority::Normal,
-        ttl_ms: None,
-        ack: false,
-        correlation_id: None,
-        entity: None,
-    };
+    let event_type = EventTypeName::new("card.moved").unwrap();
+    let head = Head::new(EventId::new(name).unwrap(), event_type);
     let tenant = TenantId::new("acme").unwrap();
     let content =
         Content { tenant: &tenant, data: "1", version: "1", timestamp: None, causation_id: None };

@@ -9,11 +9,9 @@ use radial_log::{
     Append, Change, Config, Conflict, Disk, Effect, EmbeddedLog, Entity, EntitySelection, Entry,
     EventLog as _, Fingerprint, Item, OpenError, PageLimit, RealDisk, Settings,
 };
-use radial_protocol::event::{
-    Content, Draft, EntityRef, Head, Persistence, Priority, Scope, TimeMs,
-};
+use radial_protocol::event::{Content, Draft, EntityRef, Head, Persistence, TimeMs};
 use radial_protocol::names::{EventId, Id};
-use radial_protocol::{ChannelName, EventTypeName, Name, Offset, Pattern, TenantId};
+use radial_protocol::{EventTypeName, Name, Offset, Pattern, TenantId};
 
 /// A data folder that goes away with the test.
 pub(crate) struct Folder(tempfile::TempDir);
@@ -135,22 +133,8 @@ pub(crate) async fn wait_until(what: &str, so: impl Fn() -> bool) {
 }
 
 fn entry_with(id: &str, persistence: Persistence, fingerprint: Option<u128>) -> Entry {
-    let head = Head {
-        event_id: EventId::new(id).unwrap(),
-        event_type: EventTypeName::new("card.moved").unwrap(),
-        channel: ChannelName::main(),
-        user: None,
-        session: None,
-        audience: None,
-        scope: Scope::Channel,
-        persistence,
-        broadcast: true,
-        priority: Priority::Normal,
-        ttl_ms: None,
-        ack: false,
-        correlation_id: None,
-        entity: None,
-    };
+    let event_type = EventTypeName::new("card.moved").unwrap();
+    let head = Head { persistence, ..Head::new(EventId::new(id).unwrap(), event_type) };
     let tenant = tenant();
     let content = Content {
         tenant: &tenant,
