@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
-use http::{HeaderMap, HeaderValue, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use radial_protocol::{Code, Problem};
 
-use super::credential;
-use super::refusal::{self, REQUEST_ID};
+use super::refusal::{self, REQUEST_ID, Refusal};
+use super::{cors, credential};
 use crate::app::App;
 
 /// Names one request in its answer and in the log.
@@ -26,49 +26,64 @@ pub(crate) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let request_id = format!("{:016x}", app.hub.runtime().random());
-    request.extensions_mut().insert(RequestId(request_id.clone()));
-    let tenant = credential::grants(&app, request.headers(), None)
-        .map_or_else(|_| "-".to_owned(), |grants| grants.tenant.to_string());
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let asked = Asked::of(&app, &request);
+    request.extensions_mut().insert(asked.id.clone());
     let mut response = match check(request.uri(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => {
-            refusal::answer(&log(&app, problem, &request_id, &tenant, &method, &path), &request_id)
-        }
+        Err(problem) => Refusal(problem).into_response(),
+        Ok(()) => match cors::preflight(request.method(), request.headers()) {
+            Some(answer) => answer,
+            None => next.run(request).await,
+        },
     };
+    let mut origin = asked.origin.as_ref();
     if let Some(problem) = refusal::pending(&mut response) {
-        response =
-            refusal::answer(&log(&app, problem, &request_id, &tenant, &method, &path), &request_id);
+        asked.log(&app, &problem);
+        response = refusal::answer(&problem, &asked.id.0);
+        origin = origin.filter(|_| problem.code != Code::OriginForbidden);
     }
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
+    cors::admit(origin, &mut response);
     let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&asked.id.0) {
+        headers.insert(REQUEST_ID, value);
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
-fn log(
-    app: &App,
-    problem: Problem,
-    request_id: &str,
-    tenant: &str,
-    method: &http::Method,
-    path: &str,
-) -> Problem {
-    app.hub.stats().refuse_request(problem.code);
-    tracing::info!(
-        request = request_id,
-        tenant,
-        method = %method,
-        path = %path.chars().take(128).collect::<String>().escape_default(),
-        code = problem.code.as_str(),
-        status = problem.code.status(),
-        "refused"
-    );
-    problem
+/// What is told of a request after it has been given away.
+struct Asked {
+    id: RequestId,
+    tenant: String,
+    method: Method,
+    path: String,
+    origin: Option<HeaderValue>,
+}
+
+impl Asked {
+    fn of(app: &App, request: &Request) -> Self {
+        let tenant = credential::grants(app, request.headers(), None)
+            .map_or_else(|_| "-".to_owned(), |grants| grants.tenant.to_string());
+        Self {
+            id: RequestId(format!("{:016x}", app.hub.runtime().random())),
+            tenant,
+            method: request.method().clone(),
+            path: request.uri().path().chars().take(128).collect(),
+            origin: request.headers().get(header::ORIGIN).cloned(),
+        }
+    }
+
+    fn log(&self, app: &App, problem: &Problem) {
+        app.hub.stats().refuse_request(problem.code);
+        tracing::info!(
+            request = self.id.0,
+            tenant = self.tenant,
+            method = %self.method,
+            path = %self.path.escape_default(),
+            code = problem.code.as_str(),
+            status = problem.code.status(),
+            "refused"
+        );
+    }
 }
 
 fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {

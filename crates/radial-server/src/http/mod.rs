@@ -2,6 +2,7 @@
 
 pub(crate) mod accept;
 mod body;
+mod cors;
 mod credential;
 mod entities;
 mod etag;

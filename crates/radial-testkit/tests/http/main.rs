@@ -8,6 +8,7 @@
 
 mod bodies;
 mod conformance;
+mod cors;
 mod drain;
 mod mutation;
 mod requests;
