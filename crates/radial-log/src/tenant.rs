@@ -104,16 +104,20 @@ impl Tenant {
         if append.atomic && known.iter().any(Option::is_some) {
             return self.decide_known_batch(&append.entries, &known);
         }
+        let atomic = append.atomic;
         let mut staged = Staged::after(sequencing, received_at);
         let mut decided = Decided::default();
         for (index, (entry, known)) in append.entries.into_iter().zip(known).enumerate() {
             // An id that comes twice in one batch is a duplicate of its first.
             let known = known.or_else(|| staged.known(&entry, slot));
             let outcome = match known {
-                Some(young) => self.duplicate(&entry, &young, &mut decided.waits),
+                Some(young) => match self.duplicate(&entry, &young, &mut decided.waits) {
+                    Outcome::Mismatch if atomic => return Err(AppendError::BatchMismatch.into()),
+                    outcome => outcome,
+                },
                 None => match self.place(sequencing, store, &mut staged, entry)? {
                     Ok(standing) => Outcome::Appended(standing),
-                    Err(refused) if append.atomic => {
+                    Err(refused) if atomic => {
                         return Err(AppendError::BatchRefused { index, refused }.into());
                     }
                     Err(refused) => Outcome::Refused(refused),

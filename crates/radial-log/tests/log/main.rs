@@ -12,4 +12,5 @@ mod faulty;
 mod folder;
 mod promises;
 mod room;
+mod spare;
 mod support;

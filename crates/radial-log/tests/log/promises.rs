@@ -130,6 +130,9 @@ async fn an_atomic_batch_is_all_known_or_all_new() {
     assert_eq!(log.append(atomic(&["b", "c"])).await, Err(AppendError::BatchConflict));
     log.append(append(vec![keyed("c", 1)])).await.unwrap();
     assert_eq!(log.append(atomic(&["a", "c"])).await, Err(AppendError::BatchConflict));
+    // One id with two contents inside the batch: nothing of it, not even the first.
+    let torn = Append { atomic: true, ..append(vec![keyed("d", 1), keyed("d", 2)]) };
+    assert_eq!(log.append(torn).await, Err(AppendError::BatchMismatch));
     assert_eq!(offsets(&log, Offset::ZERO), [1, 2, 3]);
 }
 
