@@ -184,6 +184,12 @@ pub(crate) fn apply(
 }
 
 impl EntityRow {
+    /// How much memory it takes, roughly.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let fields: usize = self.fields.keys().map(|field| field.len() + 64).sum();
+        size_of::<Self>() + self.state.as_ref().map_or(0, String::len) + fields
+    }
+
     /// Whether the change leaves alone what was changed after its base.
     fn is_disjoint(&self, base: u64, change: &Change) -> bool {
         self.all_fields <= base

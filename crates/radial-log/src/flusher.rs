@@ -58,8 +58,7 @@ impl FlushQueue {
             inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
         for flush in flushes {
-            inner.bytes +=
-                flush.placed.iter().map(|placed| placed.event.memory_bytes()).sum::<usize>();
+            inner.bytes += flush.placed.iter().map(Placed::memory_bytes).sum::<usize>();
             inner.flushes.push(flush);
         }
         inner.last_seq = last_seq;

@@ -125,5 +125,5 @@ impl CommitQueue {
 }
 
 fn bytes_of(waiting: &Waiting) -> usize {
-    waiting.placed.iter().map(|placed| placed.event.memory_bytes()).sum()
+    waiting.placed.iter().map(Placed::memory_bytes).sum()
 }

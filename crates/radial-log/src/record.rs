@@ -65,15 +65,25 @@ pub(crate) struct Placed {
     pub(crate) fingerprint: Option<Fingerprint>,
     /// The first offset of the batch that it came with.
     pub(crate) batch: Offset,
-    /// The entity as it is after the event, if the event is about one.
+    /// What the event does to the entity that its head names.
+    pub(crate) effect: Option<Effect>,
+    /// That entity after the event, unless a later event beside this one changes it again: states
+    /// can be far larger than the events that change them.
     pub(crate) changed: Option<Arc<Changed>>,
+}
+
+impl Placed {
+    /// How much memory it takes, roughly.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.event.memory_bytes()
+            + self.changed.as_ref().map_or(0, |changed| changed.row.memory_bytes())
+    }
 }
 
 /// An entity after a change.
 #[derive(Clone, Debug)]
 pub(crate) struct Changed {
     pub(crate) key: String,
-    pub(crate) effect: Effect,
     pub(crate) row: EntityRow,
 }
 
@@ -83,7 +93,7 @@ impl StoredEvent {
             head: placed.event.head.clone(),
             members: placed.event.members().to_owned(),
             fingerprint: placed.fingerprint,
-            effect: placed.changed.as_ref().map(|changed| changed.effect),
+            effect: placed.effect,
         }
     }
 

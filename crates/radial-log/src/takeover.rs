@@ -9,7 +9,7 @@ use radial_protocol::{Epoch, Event, Offset, TenantId};
 
 use crate::disk::Disk;
 use crate::embedded::OpenError;
-use crate::entity::{self, Effect, EntityRow};
+use crate::entity::{self, Effect};
 use crate::event_log::{Missing, MissingReason};
 use crate::record::{Changed, Placed, Record, TenantNo, decode};
 use crate::settings::{Durability, Settings};
@@ -70,8 +70,8 @@ struct Folding {
     row: TenantRow,
     place: HeadPlace,
     change: TenantChange,
-    /// The entities that were changed, as they are now.
-    entities: HashMap<String, EntityRow>,
+    /// Which of the events changed an entity last, by the entity's key.
+    entities: HashMap<String, usize>,
 }
 
 impl Folding {
@@ -98,7 +98,10 @@ impl Folding {
                         None => None,
                     };
                     let event = Arc::new(event);
-                    self.change.events.push(Placed { event, fingerprint, batch, changed });
+                    if let Some(changed) = &changed {
+                        self.supersede(&changed.key);
+                    }
+                    self.change.events.push(Placed { event, fingerprint, batch, effect, changed });
                     self.place.offset = offset;
                     self.place.received_at = received_at;
                 }
@@ -117,17 +120,25 @@ impl Folding {
     ) -> Result<Option<Arc<Changed>>, StoreError> {
         let Some(changed) = &event.head.entity else { return Ok(None) };
         let key = entity::key(&event.head.channel, &changed.entity);
-        let current = match self.entities.get(&key) {
-            Some(row) => Some(row.clone()),
+        let young = self.entities.get(&key).and_then(|index| self.change.events.get(*index));
+        let young = young.and_then(|placed| placed.changed.as_ref());
+        let stored = match young {
+            Some(_) => None,
             None => store.entity(self.row.no, &key)?,
         };
+        let current = young.map(|changed| &changed.row).or(stored.as_ref());
         let data = event.data();
-        let row =
-            entity::apply(current.as_ref(), effect, &data, &event.head, changed.version, offset);
+        let row = entity::apply(current, effect, &data, &event.head, changed.version, offset);
         // A change whose state was too large was refused and is not in the log.
-        let Some(row) = row else { return Ok(None) };
-        self.entities.insert(key.clone(), row.clone());
-        Ok(Some(Arc::new(Changed { key, effect, row })))
+        Ok(row.map(|row| Arc::new(Changed { key, row })))
+    }
+
+    /// The next event changes this entity again: its state before that is not needed any more.
+    fn supersede(&mut self, key: &str) {
+        let before = self.entities.insert(key.to_owned(), self.change.events.len());
+        if let Some(placed) = before.and_then(|index| self.change.events.get_mut(index)) {
+            placed.changed = None;
+        }
     }
 }
 

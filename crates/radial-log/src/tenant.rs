@@ -202,23 +202,25 @@ impl Tenant {
         let Entry { draft, fingerprint, change } = entry;
         let Some(change) = change else {
             let event = Arc::new(draft.place(Some(cursor), staged.received_at, None));
-            staged.push(Placed { event, fingerprint, batch: staged.batch, changed: None });
+            let batch = staged.batch;
+            staged.push(Placed { event, fingerprint, batch, effect: None, changed: None });
             return Ok(Ok(Standing { cursor, entity_version: None }));
         };
         let key = entity::key(&draft.head.channel, &change.entity);
-        let current =
-            match staged.entities.get(&key).or_else(|| sequencing.young_entities.get(&key)) {
-                Some(changed) => Some(changed.row.clone()),
-                None => store.entity(self.no, &key)?,
-            };
-        let version = match entity::decide(current.as_ref(), &change) {
+        let young = staged.entity(&key).or_else(|| sequencing.young_entities.get(&key)).cloned();
+        let stored = match young {
+            Some(_) => None,
+            None => store.entity(self.no, &key)?,
+        };
+        let current = young.as_ref().map(|changed| &changed.row).or(stored.as_ref());
+        let version = match entity::decide(current, &change) {
             Ok(version) => version,
             Err(refused) => return Ok(Err(Box::new(refused))),
         };
         let entity = EntityVersion { entity: change.entity, version };
         let event = draft.place(Some(cursor), staged.received_at, Some(entity));
         let row = entity::apply(
-            current.as_ref(),
+            current,
             change.effect,
             &change.data,
             &event.head,
@@ -230,8 +232,9 @@ impl Tenant {
             let reason = RefusedReason::TooLarge;
             return Ok(Err(Box::new(Refused { reason, version, state: None, last: None })));
         };
-        let changed = Some(Arc::new(Changed { key, effect: change.effect, row }));
-        staged.push(Placed { event: Arc::new(event), fingerprint, batch: staged.batch, changed });
+        let changed = Some(Arc::new(Changed { key, row }));
+        let (event, effect, batch) = (Arc::new(event), Some(change.effect), staged.batch);
+        staged.push(Placed { event, fingerprint, batch, effect, changed });
         Ok(Ok(Standing { cursor, entity_version: Some(version) }))
     }
 
@@ -285,7 +288,8 @@ struct Staged {
     received_at: TimeMs,
     placed: Vec<Placed>,
     ids: HashMap<EventId, KnownId>,
-    entities: HashMap<String, Arc<Changed>>,
+    /// Which of `placed` changed an entity last, by the entity's key.
+    entities: HashMap<String, usize>,
 }
 
 impl Staged {
@@ -305,10 +309,18 @@ impl Staged {
         if let Some(known) = KnownId::of(&placed) {
             self.ids.insert(placed.event.head.event_id.clone(), known);
         }
-        if let Some(changed) = &placed.changed {
-            self.entities.insert(changed.key.clone(), Arc::clone(changed));
+        if let Some(changed) = &placed.changed
+            && let Some(before) = self.entities.insert(changed.key.clone(), self.placed.len())
+            && let Some(before) = self.placed.get_mut(before)
+        {
+            before.changed = None;
         }
         self.placed.push(placed);
+    }
+
+    /// An entity as the staged events have left it.
+    fn entity(&self, key: &str) -> Option<&Arc<Changed>> {
+        self.placed.get(*self.entities.get(key)?)?.changed.as_ref()
     }
 
     fn known(&self, entry: &Entry, slot: &Arc<Slot>) -> Option<YoungId> {
@@ -326,7 +338,9 @@ impl Sequencing {
         }
         self.next = staged.next;
         self.last_received_at = staged.received_at;
-        self.young_entities.extend(staged.entities);
+        let changed = staged.placed.iter().filter_map(|placed| placed.changed.as_ref());
+        self.young_entities
+            .extend(changed.map(|changed| (changed.key.clone(), Arc::clone(changed))));
         self.young_ids.extend(
             staged
                 .ids

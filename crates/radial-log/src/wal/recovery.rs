@@ -52,9 +52,12 @@ pub(crate) fn recover(
     let mut broken: Option<(u64, PathBuf)> = None;
     for (first_seq, path) in segments(disk, folder).map_err(io_error)? {
         let bytes = disk.read(&path).map_err(io_error)?;
-        let whole_header = bytes.starts_with(&header(first_seq));
+        // A file gets this name once its header is on stable storage: no crash breaks it.
+        if !bytes.starts_with(&header(first_seq)) {
+            return Err(WalError::Damaged { seq: expected, path });
+        }
         let mut at = HEADER_BYTES;
-        while whole_header && let Some(record) = parse_record(&bytes, at) {
+        while let Some(record) = parse_record(&bytes, at) {
             at += RECORD_HEAD_BYTES + record.payload.len();
             judge(broken.as_ref(), record.durable)?;
             if broken.is_none() && record.seq == expected {

@@ -97,3 +97,13 @@ fn rounds_that_do_not_fit_begin_a_new_segment() {
     assert_eq!(recover(&RealDisk, folder.path(), 6).unwrap().records.len(), 1);
     assert_eq!(segments(&RealDisk, folder.path()).unwrap().len(), 1);
 }
+
+/// A segment gets its name only after its header is on stable storage.
+#[test]
+fn a_broken_header_of_a_named_segment_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path(), &[b"one"]);
+    overwrite(folder.path(), 3, b"X");
+    let recovered = recover(&RealDisk, folder.path(), 0);
+    assert!(matches!(recovered, Err(WalError::Damaged { seq: 1, .. })), "{recovered:?}");
+}
