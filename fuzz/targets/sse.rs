@@ -8,10 +8,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use radial_protocol::envelope::{PublishRequest, parse_publish};
-use radial_protocol::event::{Content, Draft, Head, Persistence, Priority, Scope};
+use radial_protocol::event::{Content, Draft, EntityRef, EntityVersion, Head};
 use radial_protocol::limits::Limits;
 use radial_protocol::names::EventId;
-use radial_protocol::{Cursor, Epoch, Event, Offset, TenantId, TimeMs, sse};
+use radial_protocol::{Cursor, Epoch, Event, Name, Offset, TenantId, TimeMs, sse};
 use serde_json::value::RawValue;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -49,22 +49,25 @@ fn place_event(request: PublishRequest, place: Option<Cursor>) -> Event {
         timestamp: request.timestamp,
         causation_id: request.causation_id.as_ref(),
     };
+    let event_id = request.event_id.unwrap_or_else(|| EventId::new("e1").expect("a valid id"));
     let head = Head {
-        event_id: request.event_id.unwrap_or_else(|| EventId::new("e1").expect("a valid id")),
-        event_type: request.event_type,
         channel: request.channel,
         user: request.user,
         session: request.session,
         audience: request.audience,
-        scope: Scope::Channel,
-        persistence: Persistence::Durable,
         broadcast: request.broadcast.unwrap_or(true),
-        priority: request.priority.unwrap_or(Priority::Normal),
+        priority: request.priority.unwrap_or_default(),
         ttl_ms: request.ttl_ms,
         ack: place.is_some(),
         correlation_id: request.correlation_id,
+        ..Head::new(event_id, request.event_type)
     };
-    Draft::new(head, &content).place(place, TimeMs(1_766_000_000_000))
+    let id = request.causation_id.clone();
+    let entity = id.map(|id| EntityVersion {
+        entity: EntityRef { entity_type: Name::new("card").expect("a valid name"), id },
+        version: 7,
+    });
+    Draft::new(head, &content).place(place, TimeMs(1_766_000_000_000), entity)
 }
 
 #[derive(Debug, PartialEq)]

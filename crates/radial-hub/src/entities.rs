@@ -16,6 +16,8 @@ use crate::subscription::read_problem;
 
 /// Entities read from storage at once.
 const STEP: usize = 500;
+/// A page ends after so many bytes of states, but never before its first entity.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Which entities are asked for.
 #[derive(Clone, Debug)]
@@ -67,14 +69,16 @@ impl Hub {
         let mut pages =
             self.log.entities(&grants.tenant, selection).map_err(|error| read_problem(&error))?;
         let mut page = EntityPage { entities: Vec::new(), cursor: pages.cursor(), more: false };
+        let mut bytes = 0;
         loop {
             let step = visible_page(pages.as_mut(), &filter)?;
             let Some(step) = step else { return Ok(page) };
             for entity in step {
-                if page.entities.len() == query.limit {
+                if page.entities.len() == query.limit || bytes >= PAGE_BYTES {
                     page.more = true;
                     return Ok(page);
                 }
+                bytes += entity.state.as_ref().map_or(0, String::len);
                 page.entities.push(entity);
             }
         }

@@ -14,6 +14,8 @@ use crate::subscription::{Start, gap, no_log, read_problem};
 
 /// A page ends after so many events were looked at, however few matched.
 const EXAMINED_MAX: usize = 100_000;
+/// A page ends after so many bytes of events, but never before its first event.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// One read of the log while a page is put together.
 const STEP: PageLimit = PageLimit { items: 1_000, bytes: 1024 * 1024 };
 
@@ -77,7 +79,7 @@ impl Hub {
         };
         let now = self.runtime.now();
         let mut events = Vec::new();
-        let mut examined = 0;
+        let (mut examined, mut bytes) = (0, 0);
         loop {
             let page =
                 self.log.read(&grants.tenant, place, STEP).map_err(|error| read_problem(&error))?;
@@ -98,9 +100,10 @@ impl Hub {
                 }
                 place = event.offset().unwrap_or(place);
                 if filter.admits(&event, now) == Verdict::Admitted && query.matches(&event) {
+                    bytes += event.memory_bytes();
                     events.push(event);
                 }
-                if events.len() >= query.limit || examined >= EXAMINED_MAX {
+                if events.len() >= query.limit || bytes >= PAGE_BYTES || examined >= EXAMINED_MAX {
                     return Ok(finish(events, place, false, first_gap, &bounds));
                 }
             }

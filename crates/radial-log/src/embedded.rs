@@ -302,7 +302,10 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<Jo
 }
 
 pub(crate) fn open_store(folder: &Path) -> Result<Store, OpenError> {
-    let store = Store::open(&folder.join("store.redb")).map_err(|error| match *error {
+    let path = folder.join("store.redb");
+    forget_half_made(folder, &path)
+        .map_err(|source| OpenError::Io { folder: folder.to_owned(), source })?;
+    let store = Store::open(&path).map_err(|error| match *error {
         redb::Error::DatabaseAlreadyOpen => OpenError::InUse(folder.to_owned()),
         _ => OpenError::Store(error),
     })?;
@@ -312,4 +315,38 @@ pub(crate) fn open_store(folder: &Path) -> Result<Store, OpenError> {
         }
         _ => Ok(store),
     }
+}
+
+/// Empties a store that a crash of the very first start left half made, and that redb would refuse
+/// for ever.
+///
+/// redb writes the first bytes of a new file last of all, and the first segment comes after it:
+/// zeros there, and no segment, mean that nothing was ever stored. The lock is redb's own, so that
+/// a store which another process is making now is left alone.
+fn forget_half_made(folder: &Path, store: &Path) -> std::io::Result<()> {
+    use std::io::ErrorKind;
+    use std::os::unix::fs::FileExt as _;
+    let file = match std::fs::OpenOptions::new().read(true).write(true).open(store) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    let mut first = [0; 8];
+    let is_half_made = file.try_lock().is_ok()
+        && file.metadata()?.len() > 0
+        && file.read_at(&mut first, 0)? > 0
+        && first == [0; 8]
+        && !has_segments(&folder.join("wal"))?;
+    if is_half_made { file.set_len(0) } else { Ok(()) }
+}
+
+fn has_segments(wal_folder: &Path) -> std::io::Result<bool> {
+    if !wal_folder.exists() {
+        return Ok(false);
+    }
+    for entry in std::fs::read_dir(wal_folder)? {
+        if entry?.path().extension().is_some_and(|extension| extension == "wal") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -15,6 +15,8 @@ use crate::tenant::Tenant;
 
 /// Sorts after everything that may stand in a channel's name.
 const AFTER_NAMES: char = '\u{7f}';
+/// A page ends after about so many bytes of states: each may have a MiB.
+const PAGE_BYTES: usize = 1024 * 1024;
 
 /// Pages of one selection.
 pub(crate) struct Pages {
@@ -100,13 +102,14 @@ impl EntityPages for Pages {
     }
 
     fn next_page(&mut self, entities: usize) -> Result<Vec<Entity>, ReadError> {
-        let mut page = Vec::new();
-        while page.len() < entities {
+        let mut page: Vec<Entity> = Vec::new();
+        let mut bytes = 0;
+        while page.len() < entities && (page.is_empty() || bytes < PAGE_BYTES) {
             let Some((from, to)) = self.ranges.pop() else { break };
-            let stored = self.frozen.rows(self.no, &from, &to, entities)?;
+            let (stored, ended) = self.frozen.rows(self.no, &from, &to, entities, PAGE_BYTES)?;
             // Beyond a full read there may be more rows: the young ones there wait for them.
             let reached = match stored.last() {
-                Some((last, _)) if stored.len() == entities => {
+                Some((last, _)) if !ended => {
                     let next = format!("{last}\0");
                     self.ranges.push((next.clone(), to));
                     next
@@ -118,6 +121,7 @@ impl EntityPages for Pages {
             for (key, changed) in self.young.range::<str, _>(bounds) {
                 rows.insert(key.clone(), changed.row.clone());
             }
+            bytes += rows.values().map(EntityRow::memory_bytes).sum::<usize>();
             page.extend(rows.into_iter().filter_map(|(key, row)| self.entity(&key, row)));
         }
         Ok(page)

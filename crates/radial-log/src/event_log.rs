@@ -226,8 +226,8 @@ pub trait EntityPages: Send + Sync {
     /// The place at which all pages are true.
     fn cursor(&self) -> Cursor;
 
-    /// The next page, sorted by channel and id, of about so many; empty at the end. Blocks on
-    /// storage.
+    /// The next page, sorted by channel and id, of about so many or about a MiB; empty at the end.
+    /// Blocks on storage.
     fn next_page(&mut self, entities: usize) -> Result<Vec<Entity>, ReadError>;
 }
 

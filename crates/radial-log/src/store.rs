@@ -88,6 +88,9 @@ pub(crate) struct HeadRow {
     pub(crate) bytes: u64,
     pub(crate) recents: u64,
     recent_gone: u64,
+    /// The oldest offset that is kept; nothing has gone while it is 0. The oldest row does not say
+    /// it: `recent` events before it may have gone for reasons of their own.
+    first: u64,
 }
 
 impl HeadRow {
@@ -226,7 +229,6 @@ impl Store {
         let transaction = self.database.begin_read().map_err(fail)?;
         let tenants = transaction.open_table(TENANTS).map_err(fail)?;
         let heads = transaction.open_table(HEADS).map_err(fail)?;
-        let events = transaction.open_table(EVENTS).map_err(fail)?;
         let lost = transaction.open_table(LOST).map_err(fail)?;
         let mut rows = Vec::new();
         for entry in tenants.iter().map_err(fail)? {
@@ -234,11 +236,7 @@ impl Store {
             let Ok(name) = TenantId::new(name.value()) else { continue };
             let (no, epoch) = value.value();
             let head: HeadRow = head_of(&heads, no)?;
-            let mut own = events.range((no, 0)..=(no, u64::MAX)).map_err(fail)?;
-            let first = match own.next() {
-                Some(entry) => offset_of(entry.map_err(fail)?.0.value().1),
-                None => head.offset().next(),
-            };
+            let first = offset_of(head.first.max(1));
             let lost = lost
                 .range((no, 0)..=(no, u64::MAX))
                 .map_err(fail)?
@@ -341,7 +339,7 @@ impl Store {
         let transaction = self.database.begin_read().map_err(fail)?;
         let ids = transaction.open_table(IDS).map_err(fail)?;
         let known = ids.get((no, id.as_str())).map_err(fail)?;
-        Ok(known.and_then(|value| decode(value.value())))
+        known.map(|value| readable(value.value(), "an event's id")).transpose()
     }
 
     /// The first stored event at or after an offset: where it stands and when it came.
@@ -365,7 +363,12 @@ fn head_of(
     no: TenantNo,
 ) -> Result<HeadRow, StoreError> {
     let row = heads.get(no).map_err(fail)?;
-    Ok(row.and_then(|row| decode(row.value())).unwrap_or_default())
+    row.map_or(Ok(HeadRow::default()), |row| readable(row.value(), "the head of a log"))
+}
+
+/// Reads a value of ours; one that cannot be read must never pass for one that is not there.
+fn readable<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreError> {
+    decode(bytes).ok_or_else(|| fail(redb::Error::Corrupted(format!("{what} cannot be read"))))
 }
 
 fn offset_of(value: u64) -> Offset {

@@ -2,16 +2,16 @@
 
 use redb::ReadableDatabase as _;
 
-use super::{ENTITIES, Store, StoreError, fail};
+use super::{ENTITIES, Store, StoreError, fail, readable};
 use crate::entity::EntityRow;
-use crate::record::{TenantNo, decode};
+use crate::record::TenantNo;
 
 impl Store {
     pub(crate) fn entity(&self, no: TenantNo, key: &str) -> Result<Option<EntityRow>, StoreError> {
         let transaction = self.database.begin_read().map_err(fail)?;
         let entities = transaction.open_table(ENTITIES).map_err(fail)?;
         let row = entities.get((no, key)).map_err(fail)?;
-        Ok(row.and_then(|value| decode(value.value())))
+        row.map(|value| readable(value.value(), "an entity")).transpose()
     }
 
     /// The entities as they are now, however long they are read.
@@ -27,21 +27,26 @@ pub(crate) struct FrozenEntities {
 }
 
 impl FrozenEntities {
-    /// At most so many rows with keys from `from` on and before `to`.
+    /// At most so many rows, of about so many bytes, with keys from `from` on and before `to`; and
+    /// whether there are no more.
     pub(crate) fn rows(
         &self,
         no: TenantNo,
         from: &str,
         to: &str,
         rows_max: usize,
-    ) -> Result<Vec<(String, EntityRow)>, StoreError> {
+        bytes_max: usize,
+    ) -> Result<(Vec<(String, EntityRow)>, bool), StoreError> {
         let mut rows = Vec::new();
-        for entry in self.table.range((no, from)..(no, to)).map_err(fail)?.take(rows_max) {
+        let mut bytes = 0;
+        for entry in self.table.range((no, from)..(no, to)).map_err(fail)? {
             let (key, value) = entry.map_err(fail)?;
-            if let Some(row) = decode(value.value()) {
-                rows.push((key.value().1.to_owned(), row));
+            bytes += value.value().len();
+            rows.push((key.value().1.to_owned(), readable(value.value(), "an entity")?));
+            if rows.len() >= rows_max || bytes >= bytes_max {
+                return Ok((rows, false));
             }
         }
-        Ok(rows)
+        Ok((rows, true))
     }
 }

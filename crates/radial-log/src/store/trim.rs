@@ -5,7 +5,7 @@ use redb::{ReadableDatabase as _, ReadableTable as _};
 
 use super::{
     EVENTS, HEADS, HeadRow, ID_AGES, IDS, LOST, RECENTS, Store, StoreError, fail, head_of,
-    offset_of,
+    offset_of, readable,
 };
 use crate::record::{KnownId, Row, TenantNo, decode, encode};
 use crate::retention::{Plan, STEP_ROWS};
@@ -62,7 +62,8 @@ impl Store {
             let (key, id) = entry.map_err(fail)?;
             let offset = key.value().1;
             let known = ids.get((no, id.value())).map_err(fail)?;
-            let known: Option<KnownId> = known.and_then(|known| decode(known.value()));
+            let known: Option<KnownId> =
+                known.map(|known| readable(known.value(), "an event's id")).transpose()?;
             let in_window = offset.saturating_add(ID_WINDOW_EVENTS) > head.offset().get()
                 && known.is_some_and(|known| now < known.received_at.plus_ms(ID_WINDOW_MS));
             if in_window {
@@ -100,6 +101,7 @@ impl Store {
                 }
             }
             head.recent_gone = head.recent_gone.max(plan.recent_gone.get());
+            head.first = head.first.max(first);
             heads.insert(no, encode(&head).as_slice()).map_err(fail)?;
             let mut ids = transaction.open_table(IDS).map_err(fail)?;
             let mut id_ages = transaction.open_table(ID_AGES).map_err(fail)?;
@@ -108,7 +110,8 @@ impl Store {
                 let (key, id) = entry.map_err(fail)?;
                 // The id may be known again by now, from a later event.
                 let known = ids.get((no, id.value())).map_err(fail)?;
-                let known: Option<KnownId> = known.and_then(|known| decode(known.value()));
+                let known: Option<KnownId> =
+                    known.map(|known| readable(known.value(), "an event's id")).transpose()?;
                 if known.is_some_and(|known| known.offset == key.value().1) {
                     ids.remove((no, id.value())).map_err(fail)?;
                 }
@@ -126,7 +129,7 @@ impl Store {
         let mut bytes = 0;
         for entry in heads.iter().map_err(fail)? {
             let (_, row) = entry.map_err(fail)?;
-            bytes += decode::<HeadRow>(row.value()).map_or(0, |head| head.bytes);
+            bytes += readable::<HeadRow>(row.value(), "the head of a log")?.bytes;
         }
         Ok(bytes)
     }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use radial_log::{
-    AppendError, Durability, EmbeddedLog, EventLog as _, Health, Item, Outcome, PageLimit, Settings,
+    AppendError, Durability, EmbeddedLog, EventLog as _, Health, Item, OpenError, Outcome,
+    PageLimit, Settings,
 };
 use radial_protocol::Offset;
 use radial_protocol::event::Persistence;
 
 use crate::faulty::FaultyDisk;
-use crate::support::{Folder, Opening, append, entry, keyed, offsets, segments, tenant};
+use crate::support::{Folder, Opening, append, entry, keyed, offsets, segments, tenant, try_open};
 
 fn on(disk: &FaultyDisk) -> Opening {
     Opening { disk: Arc::new(disk.clone()), ..Opening::default() }
@@ -154,4 +155,16 @@ async fn relaxed_durability_syncs_when_its_window_ends() {
     let before = log.fsyncs();
     log.append(append(vec![keyed("e", 1)])).await.unwrap();
     crate::support::wait_until("the window's fsync", || log.fsyncs() > before).await;
+}
+
+#[tokio::test]
+async fn a_first_start_that_was_killed_half_way_can_be_made_again() {
+    let folder = Folder::new();
+    // What redb leaves when it is killed before the last step of making its file.
+    std::fs::write(folder.path().join("store.redb"), vec![0; 1024 * 1024]).unwrap();
+    let log = Opening::default().open(&folder).unwrap();
+    log.append(append(vec![keyed("e", 1)])).await.unwrap();
+    assert!(matches!(try_open(&folder, "a"), Err(OpenError::InUse(_))));
+    drop(log);
+    assert_eq!(offsets(&Opening::default().open(&folder).unwrap(), Offset::ZERO), [1]);
 }

@@ -153,3 +153,40 @@ async fn a_quota_refuses_writes_and_says_so() {
     let Err(AppendError::Full(what)) = refused else { panic!("{refused:?}") };
     assert!(what.contains("the quota is 2000"), "{what}");
 }
+
+#[tokio::test]
+async fn a_restart_changes_nothing_of_what_is_told_about_recent_events_that_went() {
+    let recent = Keep { events: Some(1), ..FOREVER };
+    let folder = Folder::new();
+    let settings = keeping(FOREVER, recent);
+    let opening = || Opening { settings: settings.clone(), ..Opening::default() };
+    let log = opening().open(&folder).unwrap();
+    publish(&log, 3, Persistence::Recent).await;
+    publish(&log, 1, Persistence::Durable).await;
+    wait_until("retention of recent events", || offsets(&log, Offset::ZERO) == [3, 4]).await;
+    let limit = PageLimit { items: 100, bytes: usize::MAX };
+    let told = |log: &EmbeddedLog| {
+        let page = log.read(&tenant(), Offset::ZERO, limit).unwrap();
+        let Some(Item::Missing(missing)) = page.items.first() else { panic!("{page:?}") };
+        *missing
+    };
+    let before = (first(&log), told(&log));
+    drop(log);
+    let log = opening().open(&folder).unwrap();
+    assert_eq!((first(&log), told(&log)), before);
+}
+
+#[tokio::test]
+async fn a_power_loss_in_an_empty_log_is_told_as_one() {
+    let folder = Folder::new();
+    let log = Opening::default().open(&folder).unwrap();
+    folder.remember_store();
+    publish(&log, 1, Persistence::Recent).await;
+    folder.tear_last_record();
+    let image = folder.crash_image();
+    let log = Opening { boot: "b", ..Opening::default() }.open(&image).unwrap();
+    let limit = PageLimit { items: 100, bytes: usize::MAX };
+    let page = log.read(&tenant(), Offset::ZERO, limit).unwrap();
+    let Some(Item::Missing(missing)) = page.items.first() else { panic!("{page:?}") };
+    assert_eq!(missing.reason, MissingReason::Restart);
+}
