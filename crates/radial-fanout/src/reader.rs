@@ -62,7 +62,8 @@ pub struct Reader {
     filter: Filter,
     place: Offset,
     position: Option<u64>,
-    /// Where the timeline ended when the reader came: `live` events before it are never replayed.
+    /// Where the timeline ended when the reader came, or where the reader fell out of it: `live`
+    /// events before it are never replayed.
     live_from: Option<u64>,
     tally: Tally,
 }
@@ -91,20 +92,24 @@ impl Reader {
     /// Takes what is due from the timeline, or says what is needed instead.
     pub fn step(&mut self, timeline: &Timeline, now: TimeMs) -> Step {
         let live_from = *self.live_from.get_or_insert_with(|| timeline.end());
-        let Some(position) = self.position.or_else(|| timeline.position_after(self.place)) else {
-            return Step::ReadLog(self.place);
-        };
+        let position = self.position.or_else(|| timeline.position_after(self.place, live_from));
+        let Some(position) = position else { return Step::ReadLog(self.place) };
         let Some(stretch) = timeline.stretch(position, PAGE_EVENTS, PAGE_BYTES) else {
             self.position = None;
+            self.live_from = Some(position);
             return Step::ReadLog(self.place);
         };
         self.position = Some(stretch.next);
         if stretch.events.is_empty() {
             return Step::Wait;
         }
-        self.place = self.place.max(stretch.place);
+        let before = self.place;
+        self.place = before.max(stretch.place);
         let events = (position..).zip(stretch.events);
-        let due = events.filter(|(at, event)| event.place.is_some() || *at >= live_from);
+        let due = events.filter(|(at, event)| match event.offset() {
+            Some(offset) => offset > before,
+            None => *at >= live_from,
+        });
         Step::Deliver(self.admitted(due.map(|(_, event)| Found::Event(event)), now))
     }
 

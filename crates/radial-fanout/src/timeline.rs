@@ -100,15 +100,16 @@ impl Timeline {
 
     /// The position from which a reader at this place goes on, if the timeline reaches back so far.
     ///
-    /// `live` events that were published at this very place are behind the position: they were
-    /// for those who were here.
-    pub(crate) fn position_after(&self, place: Offset) -> Option<u64> {
+    /// It is not behind `live_from`: `live` events from there on are for this reader, even if they
+    /// were published while it was still reading the log. Events of the log that it has had already
+    /// may stand between them.
+    pub(crate) fn position_after(&self, place: Offset, live_from: u64) -> Option<u64> {
         let row = self.row.read().unwrap_or_else(PoisonError::into_inner);
         if place < row.base || place > row.head {
             return None;
         }
         let index = row.entries.partition_point(|entry| entry.place <= place);
-        Some(row.start + index as u64)
+        Some((row.start + index as u64).min(live_from.max(row.start)))
     }
 
     /// The events from a position on, at most so many and so large; `None` if they have fallen out.

@@ -235,8 +235,9 @@ fn begin(start: Start, since: Option<Offset>, bounds: &Bounds, snapshot: bool) -
             Beginning::broken(Some(cursor), GapReason::Retention, bounds)
         }
         Start::After(cursor) => {
-            let complete =
-                cursor.offset >= oldest && !bounds.lost.iter().any(|lost| lost.to > cursor.offset);
+            let complete = cursor.offset >= oldest
+                && cursor.offset >= bounds.recent_gone
+                && !bounds.lost.iter().any(|lost| lost.to > cursor.offset);
             let resumed = Resumed { from: Some(cursor), complete };
             let (place, kept_from) = (cursor.offset, cursor.offset);
             Beginning { place, resumed, gap: None, wants_snapshot: false, kept_from }
@@ -368,4 +369,27 @@ pub(crate) fn no_log() -> Problem {
 pub(crate) fn read_problem(error: &radial_log::ReadError) -> Problem {
     tracing::error!(%error, "a read of the log failed");
     no_log()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resume_before_recent_events_that_went_is_not_complete() {
+        let offset = |value| Offset::new(value).unwrap();
+        let epoch = Epoch::new(1);
+        let bounds = Bounds {
+            epoch,
+            first: offset(1),
+            head: offset(9),
+            recent_gone: offset(4),
+            lost: Vec::new(),
+        };
+        for (place, complete) in [(0, false), (3, false), (4, true), (9, true)] {
+            let start = Start::After(Cursor { epoch, offset: offset(place) });
+            let beginning = begin(start, None, &bounds, false);
+            assert_eq!(beginning.resumed.complete, complete, "from {place}");
+        }
+    }
 }

@@ -49,6 +49,7 @@ impl Committer {
     /// Works until the queue is closed and empty, or a write fails.
     pub(crate) fn run(mut self) {
         let _poison = PoisonOnPanic {
+            thread: "committer",
             queue: Arc::clone(&self.queue),
             flushes: Arc::clone(&self.flushes),
             counters: Arc::clone(&self.counters),
@@ -143,18 +144,20 @@ impl Committer {
     }
 }
 
-/// A panic of the thread must not leave publishers waiting for ever.
-struct PoisonOnPanic {
-    queue: Arc<CommitQueue>,
-    flushes: Arc<FlushQueue>,
-    counters: Arc<Counters>,
+/// A panic of a thread must not leave publishers, or the other thread, waiting for ever.
+pub(crate) struct PoisonOnPanic {
+    pub(crate) thread: &'static str,
+    pub(crate) queue: Arc<CommitQueue>,
+    pub(crate) flushes: Arc<FlushQueue>,
+    pub(crate) counters: Arc<Counters>,
 }
 
 impl Drop for PoisonOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let _ = self.counters.poison.set("the committer panicked".to_owned());
+            let _ = self.counters.poison.set(format!("the {} panicked", self.thread));
             self.queue.refuse(&AppendError::Poisoned);
+            self.queue.close();
             self.flushes.close();
         }
     }

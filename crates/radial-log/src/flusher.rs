@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::committer::{Clock, Counters};
+use crate::committer::{Clock, Counters, PoisonOnPanic};
 use crate::disk::Disk;
 use crate::event_log::AppendError;
 use crate::queue::CommitQueue;
@@ -126,6 +126,12 @@ pub(crate) struct Flusher {
 impl Flusher {
     /// Works until the committer has ended and all is stored, or the store fails.
     pub(crate) fn run(self) {
+        let _poison = PoisonOnPanic {
+            thread: "flusher",
+            queue: Arc::clone(&self.queue),
+            flushes: Arc::clone(&self.flushes),
+            counters: Arc::clone(&self.counters),
+        };
         while let Some((flushes, last_seq)) = self.flushes.take() {
             let flushed = if flushes.is_empty() { Ok(()) } else { self.flush(&flushes, last_seq) };
             if let Err(error) = flushed.and_then(|()| self.tidy()) {

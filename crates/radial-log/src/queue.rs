@@ -21,6 +21,13 @@ pub(crate) struct Waiting {
     pub(crate) slot: Arc<Slot>,
 }
 
+impl Drop for Waiting {
+    /// Nobody waits for ever for what a panic took along. Whatever was committed has its result.
+    fn drop(&mut self) {
+        self.slot.complete(Err(AppendError::Poisoned));
+    }
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     waiting: Vec<Waiting>,

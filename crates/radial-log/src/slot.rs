@@ -28,8 +28,9 @@ impl Slot {
     /// Sets the result, if there is none yet, and wakes everybody.
     pub(crate) fn complete(&self, result: Result<(), AppendError>) {
         // A second completion would be a refusal after the fact: the first one stands.
-        let _ = self.result.set(result);
-        self.waiting.notify_waiters();
+        if self.result.set(result).is_ok() {
+            self.waiting.notify_waiters();
+        }
     }
 
     /// Waits for the result. Cancel safe.

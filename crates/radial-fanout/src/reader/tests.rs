@@ -122,6 +122,18 @@ fn the_place_moves_on_past_what_the_filter_hides() {
 fn the_newest_event_stays_however_large_the_others_are() {
     let timeline = Timeline::new(Offset::ZERO, TimelineLimit { events: 10, bytes: 1 });
     timeline.publish((1..=3).map(logged));
-    assert_eq!(timeline.position_after(Offset::new(2).unwrap()), Some(2));
-    assert_eq!(timeline.position_after(Offset::new(1).unwrap()), None);
+    assert_eq!(timeline.position_after(Offset::new(2).unwrap(), u64::MAX), Some(2));
+    assert_eq!(timeline.position_after(Offset::new(1).unwrap(), u64::MAX), None);
+}
+
+/// It was connected when the event came: that it was still reading the log is no reason to miss it.
+#[test]
+fn a_live_event_that_comes_during_the_replay_is_not_lost() {
+    let log: Vec<_> = (1..=5).map(logged).collect();
+    let timeline = Timeline::new(Offset::new(5).unwrap(), TimelineLimit::default());
+    let mut reader = reader(0);
+    assert!(matches!(reader.step(&timeline, TimeMs(0)), Step::ReadLog(_)));
+    timeline.publish([event("live", None)]);
+    let seen = drain(&mut reader, &timeline, &log);
+    assert_eq!(seen, ["1", "2", "3", "4", "5", "live"]);
 }

@@ -168,3 +168,25 @@ async fn a_first_start_that_was_killed_half_way_can_be_made_again() {
     drop(log);
     assert_eq!(offsets(&Opening::default().open(&folder).unwrap(), Offset::ZERO), [1]);
 }
+
+#[tokio::test]
+async fn a_panic_of_a_thread_refuses_who_waits_and_who_comes() {
+    let folder = Folder::new();
+    let log = EmbeddedLog::open(radial_log::Config {
+        folder: folder.path().to_owned(),
+        boot: None,
+        settings: Settings { reserve_bytes: 0, ..Settings::default() },
+        disk: Arc::new(FaultyDisk::default()),
+        clock: Box::new(|| radial_protocol::TimeMs(1)),
+        random: Box::new(|| 1),
+        on_commit: Box::new(|_, _| panic!("injected")),
+    })
+    .unwrap();
+    log.open_tenant(&tenant()).unwrap();
+    let waiting = log.append(append(vec![entry(Persistence::Durable)]));
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(20), waiting).await;
+    assert_eq!(answer, Ok(Err(AppendError::Poisoned)));
+    let late = log.append(append(vec![entry(Persistence::Durable)])).await;
+    assert_eq!(late, Err(AppendError::Poisoned));
+    assert!(matches!(log.health(), Health::Poisoned(_)));
+}
