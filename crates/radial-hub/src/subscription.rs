@@ -7,18 +7,22 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use radial_fanout::{Due, Found, Reader, Step, Tally, Timeline};
-use radial_log::{Bounds, EntitySelection, Item, Missing, MissingReason, Page, PageLimit};
+use radial_log::{
+    Bounds, EntitySelection, Item, Missing, MissingReason, Page, PageLimit, ReadError,
+};
 use radial_protocol::control::{Control, Gap, GapReason, GapScope, GrantedFilter, Resumed};
 use radial_protocol::filter::{Filter, Selection, View};
 use radial_protocol::grants::Grants;
 use radial_protocol::{Code, Cursor, Epoch, Event, Name, Offset, Problem, TenantId, TimeMs};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::hub::Hub;
 use crate::snapshot::SnapshotReading;
 
-/// A page of the log, as large as a reader's step (protocol §5).
-const PAGE: PageLimit = PageLimit { items: 1_000, bytes: 1024 * 1024 };
+/// A page of the log. Its bytes are this reader's own, and are held while its socket is full: far
+/// less than the contract allows (protocol §5), so that many slow readers cost little.
+const PAGE: PageLimit = PageLimit { items: 1_000, bytes: 128 * 1024 };
 
 /// Where a subscriber wants to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +84,8 @@ pub struct Subscription {
     opening: Opening,
     ready: VecDeque<Frame>,
     snapshot: Option<SnapshotReading>,
+    /// A page that is being read; if nobody waits for it now, the next call does.
+    reading: Option<JoinHandle<Result<Page, ReadError>>>,
     kept_from: Offset,
     live: bool,
     counted: Tally,
@@ -137,6 +143,7 @@ impl Hub {
             opening,
             ready: gap.into_iter().map(|gap| Frame::Control(Control::Gap(gap))).collect(),
             snapshot,
+            reading: None,
             kept_from,
             live: false,
             counted: Tally::default(),
@@ -316,12 +323,15 @@ impl Subscription {
         self.end.changed().await.map_err(|_| no_log())
     }
 
-    async fn read(&self, after: Offset) -> Result<Page, Problem> {
-        let (hub, grants) = (Arc::clone(&self.hub), Arc::clone(&self.grants));
-        tokio::task::spawn_blocking(move || hub.log.read(&grants.tenant, after, PAGE))
-            .await
-            .map_err(|_| no_log())?
-            .map_err(|error| read_problem(&error))
+    async fn read(&mut self, after: Offset) -> Result<Page, Problem> {
+        let (hub, grants) = (&self.hub, &self.grants);
+        let reading = self.reading.get_or_insert_with(|| {
+            let (hub, grants) = (Arc::clone(hub), Arc::clone(grants));
+            tokio::task::spawn_blocking(move || hub.log.read(&grants.tenant, after, PAGE))
+        });
+        let page = reading.await;
+        self.reading = None;
+        page.map_err(|_| no_log())?.map_err(|error| read_problem(&error))
     }
 
     fn take(&mut self, due: Vec<Due>) {

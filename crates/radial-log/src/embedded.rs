@@ -313,7 +313,10 @@ pub(crate) fn open_store(folder: &Path) -> Result<Store, OpenError> {
         Some(found) if found != FORMAT_VERSION => {
             Err(OpenError::OtherFormat { found, known: FORMAT_VERSION })
         }
-        _ => Ok(store),
+        _ => {
+            store.make_tables()?;
+            Ok(store)
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use radial_protocol::names::Name;
 use radial_protocol::{ChannelName, Offset};
 use serde::{Deserialize, Serialize};
 
-use crate::merge::{merge, top_level_fields};
+use crate::merge::{is_object, merge, top_level_fields};
 
 /// The largest state of one entity.
 pub const ENTITY_STATE_BYTES_MAX: usize = 1024 * 1024;
@@ -177,6 +177,8 @@ pub(crate) fn apply(
     };
     match effect {
         Effect::None => {}
+        // A merge of something that is no object replaces everything (RFC 7396).
+        Effect::Merge if !is_object(data) => row.touch_all(),
         Effect::Merge => row.touch(top_level_fields(data)),
         Effect::Replace | Effect::Delete => row.touch_all(),
     }
@@ -194,6 +196,7 @@ impl EntityRow {
     fn is_disjoint(&self, base: u64, change: &Change) -> bool {
         self.all_fields <= base
             && change.effect == Effect::Merge
+            && is_object(&change.data)
             && top_level_fields(&change.data)
                 .iter()
                 .all(|field| self.fields.get(field).is_none_or(|version| *version <= base))

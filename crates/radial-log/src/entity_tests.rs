@@ -79,6 +79,15 @@ fn an_older_base_is_decided_by_the_conflict_policy() {
 }
 
 #[test]
+fn a_merge_of_no_object_touches_everything() {
+    let row = fold(&[(Effect::Replace, r#"{"a":1}"#), (Effect::Merge, "[1]")]);
+    for (base, data) in [(1, r#"{"b":1}"#), (1, "[2]")] {
+        let change = change(Effect::Merge, Conflict::MergeDisjoint, Some(base), data);
+        assert!(decide(row.as_ref(), &change).is_err(), "{data}");
+    }
+}
+
+#[test]
 fn an_unknown_entity_is_created_unless_its_version_was_named() {
     for (expected, accepted) in [(None, true), (Some(0), true), (Some(1), false)] {
         let change = change(Effect::Merge, Conflict::Reject, expected, "{}");

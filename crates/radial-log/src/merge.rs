@@ -39,13 +39,18 @@ pub(crate) fn merge(target: Option<&str>, patch: &str) -> String {
     text
 }
 
+/// Whether a JSON text without white space is an object.
+pub(crate) fn is_object(text: &str) -> bool {
+    text.starts_with('{')
+}
+
 /// The keys of an object; none for anything else.
 pub(crate) fn top_level_fields(text: &str) -> Vec<String> {
     members(text).unwrap_or_default().into_iter().map(|(key, _)| key).collect()
 }
 
 fn members(text: &str) -> Option<Vec<(String, &RawValue)>> {
-    if !text.starts_with('{') {
+    if !is_object(text) {
         return None;
     }
     serde_json::from_str::<Members<'_>>(text).ok().map(|members| members.0)

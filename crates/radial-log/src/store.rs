@@ -142,11 +142,17 @@ pub(crate) struct Store {
 
 impl Store {
     /// Opens the file, or makes it. The file is locked: a second process is refused.
+    ///
+    /// [`Self::make_tables`] comes next, once the format is known to be ours.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let database =
             Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(fail)?;
-        let store = Self { database };
-        store.write(|transaction| {
+        Ok(Self { database })
+    }
+
+    /// Makes the tables that are not there yet.
+    pub(crate) fn make_tables(&self) -> Result<(), StoreError> {
+        self.write(|transaction| {
             transaction.open_table(META).map_err(fail)?;
             transaction.open_table(TEXTS).map_err(fail)?;
             transaction.open_table(TENANTS).map_err(fail)?;
@@ -158,8 +164,7 @@ impl Store {
             transaction.open_table(RECENTS).map_err(fail)?;
             transaction.open_table(ID_AGES).map_err(fail)?;
             Ok(())
-        })?;
-        Ok(store)
+        })
     }
 
     fn write<R>(
@@ -180,9 +185,13 @@ impl Store {
         self.database.check_integrity().map_err(fail)
     }
 
+    /// A number by its name; a file that was just made has none.
     pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, StoreError> {
         let transaction = self.database.begin_read().map_err(fail)?;
-        let table = transaction.open_table(META).map_err(fail)?;
+        let table = match transaction.open_table(META) {
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            table => table.map_err(fail)?,
+        };
         Ok(table.get(name).map_err(fail)?.map(|value| value.value()))
     }
 
