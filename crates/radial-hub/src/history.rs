@@ -9,8 +9,9 @@ use radial_protocol::grants::Grants;
 use radial_protocol::names::{Id, SessionId, UserId};
 use radial_protocol::{Code, Cursor, Event, Offset, Problem, TimeMs};
 
+use crate::beginning::Start;
 use crate::hub::Hub;
-use crate::subscription::{Start, gap, no_log, read_problem};
+use crate::subscription::{gap, no_log, read_problem};
 
 /// A page ends after so many events were looked at, however few matched.
 const EXAMINED_MAX: usize = 100_000;

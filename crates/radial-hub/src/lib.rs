@@ -6,6 +6,7 @@
 //! and the random bits.
 
 mod admission;
+mod beginning;
 mod entities;
 mod history;
 mod hub;
@@ -15,10 +16,11 @@ mod snapshot;
 mod stats;
 mod subscription;
 
+pub use beginning::Start;
 pub use entities::{EntityPage, EntityQuery};
 pub use history::{HistoryPage, HistoryQuery};
 pub use hub::{Config, Hub, OpenError, Readiness};
 pub use publish::PublishResult;
 pub use runtime::Runtime;
 pub use stats::{Stats, Tallies};
-pub use subscription::{Frame, Opening, Start, SubscribeRequest, Subscription};
+pub use subscription::{Frame, Opening, SubscribeRequest, Subscription};

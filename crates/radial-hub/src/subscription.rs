@@ -7,9 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use radial_fanout::{Due, Found, Reader, Step, Tally, Timeline};
-use radial_log::{
-    Bounds, EntitySelection, Item, Missing, MissingReason, Page, PageLimit, ReadError,
-};
+use radial_log::{EntitySelection, Item, Missing, MissingReason, Page, PageLimit, ReadError};
 use radial_protocol::control::{Control, Gap, GapReason, GapScope, GrantedFilter, Resumed};
 use radial_protocol::filter::{Filter, Selection, View};
 use radial_protocol::grants::Grants;
@@ -17,27 +15,13 @@ use radial_protocol::{Code, Cursor, Epoch, Event, Name, Offset, Problem, TenantI
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::beginning::{Beginning, Start, begin};
 use crate::hub::Hub;
 use crate::snapshot::SnapshotReading;
 
 /// A page of the log. Its bytes are this reader's own, and are held while its socket is full: far
 /// less than the contract allows (protocol §5), so that many slow readers cost little.
 const PAGE: PageLimit = PageLimit { items: 1_000, bytes: 128 * 1024 };
-
-/// Where a subscriber wants to begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// With what comes from now on.
-    Now,
-    /// With the oldest event that is kept.
-    Earliest,
-    /// After this place.
-    After(Cursor),
-    /// With the first event received at this time or later.
-    Since(TimeMs),
-    /// After a place that is no cursor of any hub: the client has something, nobody knows what.
-    Unknown,
-}
 
 /// What a connection asks for.
 #[derive(Clone, Debug)]
@@ -180,78 +164,6 @@ impl Hub {
     }
 }
 
-/// Where a stream begins, and what is said of the resume.
-struct Beginning {
-    place: Offset,
-    resumed: Resumed,
-    /// The gap that the stream begins with.
-    gap: Option<Gap>,
-    /// Whether the client has no place to go on from.
-    wants_snapshot: bool,
-    /// Stretches that were missing up to here before the client came are no gap to it: it asked
-    /// for what is kept.
-    kept_from: Offset,
-}
-
-impl Beginning {
-    fn fresh(place: Offset, wants_snapshot: bool) -> Self {
-        let resumed = Resumed { from: None, complete: true };
-        Self { place, resumed, gap: None, wants_snapshot, kept_from: place }
-    }
-
-    fn of_what_is_kept(place: Offset, bounds: &Bounds) -> Self {
-        Self { kept_from: bounds.head, ..Self::fresh(place, false) }
-    }
-
-    fn broken(from: Option<Cursor>, reason: GapReason, bounds: &Bounds) -> Self {
-        let to = Cursor { epoch: bounds.epoch, offset: bounds.head };
-        let gap = Some(Gap { reason, scope: GapScope::All, from, to });
-        let resumed = Resumed { from, complete: false };
-        let (place, kept_from) = (bounds.head, bounds.head);
-        Self { place, resumed, gap, wants_snapshot: true, kept_from }
-    }
-
-    /// A snapshot is true at this place: the stream goes on from there, and a gap reaches so far.
-    fn go_on_from(&mut self, cursor: Cursor) {
-        self.place = cursor.offset;
-        if let Some(gap) = &mut self.gap {
-            gap.to = cursor;
-        }
-    }
-}
-
-/// Decides where a stream begins.
-///
-/// A stretch that is missing inside the log is found while reading. A cursor of another history,
-/// or from beyond the head, says nothing about this one: the stream goes on from the head.
-fn begin(start: Start, since: Option<Offset>, bounds: &Bounds, snapshot: bool) -> Beginning {
-    let oldest = bounds.first.previous();
-    match start {
-        Start::Now => Beginning::fresh(bounds.head, true),
-        Start::Earliest => Beginning::of_what_is_kept(oldest, bounds),
-        Start::Since(_) => Beginning::of_what_is_kept(since.unwrap_or(oldest).max(oldest), bounds),
-        Start::Unknown => Beginning::broken(None, GapReason::Epoch, bounds),
-        Start::After(cursor) if cursor.epoch != bounds.epoch => {
-            Beginning::broken(Some(cursor), GapReason::Epoch, bounds)
-        }
-        Start::After(cursor) if cursor.offset > bounds.head => {
-            Beginning::broken(Some(cursor), GapReason::Ahead, bounds)
-        }
-        // Where the state comes instead, the events that are left of the stretch are no use.
-        Start::After(cursor) if cursor.offset < oldest && snapshot => {
-            Beginning::broken(Some(cursor), GapReason::Retention, bounds)
-        }
-        Start::After(cursor) => {
-            let complete = cursor.offset >= oldest
-                && cursor.offset >= bounds.recent_gone
-                && !bounds.lost.iter().any(|lost| lost.to > cursor.offset);
-            let resumed = Resumed { from: Some(cursor), complete };
-            let (place, kept_from) = (cursor.offset, cursor.offset);
-            Beginning { place, resumed, gap: None, wants_snapshot: false, kept_from }
-        }
-    }
-}
-
 impl Subscription {
     /// What became of the request.
     pub fn opening(&self) -> &Opening {
@@ -379,27 +291,4 @@ pub(crate) fn no_log() -> Problem {
 pub(crate) fn read_problem(error: &radial_log::ReadError) -> Problem {
     tracing::error!(%error, "a read of the log failed");
     no_log()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_resume_before_recent_events_that_went_is_not_complete() {
-        let offset = |value| Offset::new(value).unwrap();
-        let epoch = Epoch::new(1);
-        let bounds = Bounds {
-            epoch,
-            first: offset(1),
-            head: offset(9),
-            recent_gone: offset(4),
-            lost: Vec::new(),
-        };
-        for (place, complete) in [(0, false), (3, false), (4, true), (9, true)] {
-            let start = Start::After(Cursor { epoch, offset: offset(place) });
-            let beginning = begin(start, None, &bounds, false);
-            assert_eq!(beginning.resumed.complete, complete, "from {place}");
-        }
-    }
 }
