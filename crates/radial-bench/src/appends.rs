@@ -11,7 +11,7 @@ use radial_protocol::TenantId;
 use crate::bare::Bare;
 use crate::events::{Maker, open_log, tenant};
 use crate::figures::{Latencies, float, median, rate};
-use crate::machine::{Usage, own_cpu};
+use crate::machine::{own_cpu, quiet_note, quietly};
 use crate::report::{Report, Row, Unit};
 use crate::{Settings, clock};
 
@@ -70,18 +70,26 @@ struct Run {
 /// Measures appends.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     let folder = settings.scratch()?;
-    let before = Usage::now(own_cpu()?)?;
+    let mut others = Vec::new();
     let (mut bare_runs, mut append_runs) = (Vec::new(), Vec::new());
     let mut shape_runs = vec![Vec::new(); SHAPES.len()];
     for round in 0..settings.rounds {
         let own = folder.path().join(format!("lone-{round}"));
-        let (bare, append) = lone(settings, &own)?;
+        let attempt = || lone(settings, &own);
+        let ((bare, append), disturbed) = quietly(settings.quiet, own_cpu, attempt)?;
+        others.push(disturbed);
         bare_runs.push(bare);
         append_runs.push(append);
         for (number, (shape, runs)) in SHAPES.iter().zip(&mut shape_runs).enumerate() {
             let own = folder.path().join(format!("shape-{round}-{number}"));
-            runs.push(throughput(settings.run, &own, *shape)?);
-            std::fs::remove_dir_all(&own).context("a finished log cannot be removed")?;
+            let attempt = || {
+                let run = throughput(settings.run, &own, *shape)?;
+                std::fs::remove_dir_all(&own).context("a finished log cannot be removed")?;
+                Ok(run)
+            };
+            let (run, disturbed) = quietly(settings.quiet, own_cpu, attempt)?;
+            runs.push(run);
+            others.push(disturbed);
         }
     }
     let mut report = Report::new("The log in process: 200 bytes of event data, durable");
@@ -106,7 +114,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
         "Each run has a new log. The events are made by the measured process. Where less than the \
          machine's cores is used, the limit is the disk; 1 publisher waits for one fsync after the other.",
     );
-    report.note(Usage::now(own_cpu()?)?.others_since(&before));
+    report.note(quiet_note(&others));
     Ok(report)
 }
 
@@ -185,7 +193,9 @@ async fn publish(
 ) -> anyhow::Result<u64> {
     let mut events = 0;
     while clock::now() < end {
-        events += log.append(maker.append(&tenant)).await?.len() as u64;
+        let outcomes = log.append(maker.append(&tenant)).await;
+        let outcomes = outcomes.with_context(|| format!("the log is {:?}", log.health()))?;
+        events += outcomes.len() as u64;
     }
     Ok(events)
 }

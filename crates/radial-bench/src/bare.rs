@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::figures::{Latencies, median};
+use crate::machine::{own_cpu, quiet_note, quietly};
 use crate::report::{Report, Row, Unit};
 use crate::{Settings, clock};
 
@@ -67,9 +68,13 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
         ("appended", Bare::appended(folder.path())?),
     ]
     .map(|(name, file)| (name, file, Vec::new()));
+    let mut others = Vec::new();
     for _ in 0..settings.rounds {
         for (_, file, runs) in &mut files {
-            runs.push(for_a_while(file, settings.run)?);
+            let attempt = || for_a_while(file, settings.run);
+            let (run, disturbed) = quietly(settings.quiet, own_cpu, attempt)?;
+            runs.push(run);
+            others.push(disturbed);
         }
     }
     let mut report = Report::new("Bare fsync: 512 bytes written, then fdatasync");
@@ -82,6 +87,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
         ));
     }
     report.note("The limit is the disk.");
+    report.note(quiet_note(&others));
     Ok(report)
 }
 

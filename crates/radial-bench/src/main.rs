@@ -56,6 +56,9 @@ struct Cli {
     /// Let the system choose the cores, instead of 0 for the hub and 1 for the load
     #[arg(long, global = true)]
     unpinned: bool,
+    /// Wait for quiet moments, and repeat runs that others disturbed
+    #[arg(long, global = true)]
+    quiet: bool,
     /// One JSON object instead of a table
     #[arg(long, global = true)]
     json: bool,
@@ -90,6 +93,7 @@ struct Settings {
     events: u64,
     hub: Option<PathBuf>,
     pinned: bool,
+    quiet: bool,
 }
 
 impl Settings {
@@ -122,6 +126,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         events: cli.events,
         hub: cli.hub,
         pinned: !cli.unpinned,
+        quiet: cli.quiet,
     };
     let reports = match cli.bench {
         Bench::Fsync => vec![bare::run(&settings)?],

@@ -11,6 +11,7 @@ use rustix::fs::{Advice, fadvise};
 use crate::events::{open_log, tenant};
 use crate::figures::{Latencies, median};
 use crate::fill::fill_and_kill;
+use crate::machine::{own_cpu, quiet_note, quietly};
 use crate::report::{Must, Report, Row, Unit};
 use crate::{Settings, clock};
 
@@ -35,6 +36,7 @@ struct Runs {
     page: Vec<Latencies>,
     one: Vec<Latencies>,
     cold_page: Vec<Latencies>,
+    others: Vec<f64>,
 }
 
 /// Measures opening and reading.
@@ -46,12 +48,17 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
         let extra = (ADDED * round).min(settings.events);
         fill_and_kill(folder, settings.events + extra)?;
         runs.killed.push(open_and(folder, |_| Ok(()))?);
+        // Only what can be repeated waits for a quiet moment; an opening after a kill cannot.
+        let attempt = || open_and(folder, |_| Ok(()));
+        let (clean, disturbed) = quietly(settings.quiet, own_cpu, attempt)?;
+        runs.clean.push(clean);
+        runs.others.push(disturbed);
         let reads = |log: &EmbeddedLog| {
             runs.page.push(read(log, STREAM_PAGE)?);
             runs.one.push(read(log, ONE_EVENT)?);
             Ok(())
         };
-        runs.clean.push(open_and(folder, reads)?);
+        open_and(folder, reads)?;
         forget_cached(&folder.join("store.redb"))?;
         let reads = |log: &EmbeddedLog| {
             runs.cold_page.push(read(log, STREAM_PAGE)?);
@@ -87,6 +94,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
          processor while the store is cached by the system, else the disk.",
         store_bytes / 1_000_000
     ));
+    report.note(quiet_note(&runs.others));
     Ok(report)
 }
 

@@ -10,7 +10,7 @@ use crate::bare::Bare;
 use crate::figures::{Latencies, median, rate};
 use crate::hub::{DURABLE, Hub, RECENT, binary};
 use crate::load::{Load, Until};
-use crate::machine::{self, HUB_CORE, LOAD_CORE, Usage, own_cpu};
+use crate::machine::{self, HUB_CORE, LOAD_CORE, own_cpu, quiet_note, quietly};
 use crate::report::{Must, Report, Row, Unit};
 use crate::requests::Shape;
 
@@ -82,15 +82,19 @@ fn measure(settings: &Settings, binary: &std::path::Path) -> anyhow::Result<Repo
         // A hub of its own for each round, so that no round has a larger log than another.
         let scratch = settings.scratch()?;
         let hub = Hub::start(settings, binary, scratch.path())?;
-        let before = Usage::now(hub.cpu()? + own_cpu()?)?;
+        let ours = || Ok(hub.cpu()? + own_cpu()?);
         let mut next_id = 0;
-        let (bare, lone) = lone(settings, &hub, scratch.path(), &mut next_id)?;
+        let attempt = || lone(settings, &hub, scratch.path(), &mut next_id);
+        let ((bare, lone), disturbed) = quietly(settings.quiet, ours, attempt)?;
+        others.push(disturbed);
         bares.push(bare);
         lones.push(lone);
         for case in &mut cases {
-            case.runs.push(many(settings.run, &hub, case, &mut next_id)?);
+            let attempt = || many(settings.run, &hub, case, &mut next_id);
+            let (run, disturbed) = quietly(settings.quiet, ours, attempt)?;
+            case.runs.push(run);
+            others.push(disturbed);
         }
-        others.push(Usage::now(hub.cpu()? + own_cpu()?)?.others_since(&before));
         hub.stop()?;
     }
     let mut report = Report::new(title(settings));
@@ -102,9 +106,7 @@ fn measure(settings: &Settings, binary: &std::path::Path) -> anyhow::Result<Repo
         "Each publisher has one request under way. The hub's share counts all its threads. \
          Refused or doubled events would end the bench.",
     );
-    for (number, others) in others.iter().enumerate() {
-        report.note(format!("Round {}: {others}", number + 1));
-    }
+    report.note(quiet_note(&others));
     Ok(report)
 }
 

@@ -13,7 +13,7 @@ use crate::epoll::PATIENCE;
 use crate::figures::{Latencies, median};
 use crate::fill::fill_and_kill;
 use crate::hub::{Hub, binary};
-use crate::machine::{self, LOAD_CORE};
+use crate::machine::{self, LOAD_CORE, own_cpu, quiet_note, quietly};
 use crate::million::RESUME_MUST;
 use crate::report::{Must, Report, Row, Unit};
 
@@ -28,11 +28,14 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     let scratch = settings.scratch()?;
     fill_and_kill(scratch.path(), settings.events)?;
     let before_pin = settings.pinned.then(|| machine::pin(LOAD_CORE)).transpose()?;
-    let (mut starts, mut runs) = (Vec::new(), Vec::new());
+    let (mut starts, mut runs, mut others) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..settings.rounds {
         let hub = Hub::start(settings, &binary, scratch.path())?;
         starts.push(hub.started_in.as_secs_f64());
-        runs.push(resumes(hub.address())?);
+        let ours = || Ok(hub.cpu()? + own_cpu()?);
+        let (run, disturbed) = quietly(settings.quiet, ours, || resumes(hub.address()))?;
+        runs.push(run);
+        others.push(disturbed);
         hub.stop()?;
     }
     if let Some(before_pin) = before_pin {
@@ -62,6 +65,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
             .must("p99", RESUME_MUST),
     );
     report.note("The limit is the processor: a page of up to 1,000 events is read and encoded.");
+    report.note(quiet_note(&others));
     Ok(report)
 }
 

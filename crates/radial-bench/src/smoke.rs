@@ -35,6 +35,7 @@ mod tests {
             events: 0,
             hub: None,
             pinned: false,
+            quiet: false,
         });
         for report in [bare::run(&settings).unwrap(), appends::run(&settings).unwrap()] {
             assert!(report.to_string().contains("p99"), "{report}");
