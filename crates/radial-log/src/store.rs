@@ -17,6 +17,7 @@
 //! | `entities` | number, [key](crate::entity::key) → an [`EntityRow`](crate::entity::EntityRow) |
 
 use std::path::Path;
+use std::sync::{PoisonError, RwLock};
 
 use radial_protocol::event::{Persistence, TimeMs};
 use radial_protocol::names::EventId;
@@ -134,9 +135,19 @@ pub(crate) struct TenantChange {
     pub(crate) lost: Vec<Missing>,
 }
 
+type KeyedTable = redb::ReadOnlyTable<(u32, &'static str), &'static [u8]>;
+
+/// The tables that publishes are decided by, frozen.
+struct Lookup {
+    ids: KeyedTable,
+    entities: KeyedTable,
+}
+
 /// The file and its tables.
-#[derive(Debug)]
 pub(crate) struct Store {
+    /// Ids and entities as the last commit left them: looked up for every publish, so that it does
+    /// not begin a transaction each time. It goes before the database does.
+    lookup: RwLock<Option<Lookup>>,
     database: Database,
 }
 
@@ -147,7 +158,7 @@ impl Store {
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let database =
             Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(fail)?;
-        Ok(Self { database })
+        Ok(Self { lookup: RwLock::default(), database })
     }
 
     /// Makes the tables that are not there yet.
@@ -177,11 +188,15 @@ impl Store {
         transaction.set_quick_repair(true);
         let result = change(&transaction)?;
         transaction.commit().map_err(fail)?;
+        let lookup = self.open_lookup()?;
+        *self.lookup.write().unwrap_or_else(PoisonError::into_inner) = lookup;
         Ok(result)
     }
 
     /// Checks every page of the file; false if some had to be repaired.
     pub(crate) fn is_whole(&mut self) -> Result<bool, StoreError> {
+        // The check wants the file for itself.
+        *self.lookup.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
         self.database.check_integrity().map_err(fail)
     }
 
@@ -345,10 +360,22 @@ impl Store {
         no: TenantNo,
         id: &EventId,
     ) -> Result<Option<KnownId>, StoreError> {
-        let transaction = self.database.begin_read().map_err(fail)?;
-        let ids = transaction.open_table(IDS).map_err(fail)?;
-        let known = ids.get((no, id.as_str())).map_err(fail)?;
+        let lookup = self.lookup.read().unwrap_or_else(PoisonError::into_inner);
+        let newly_opened = if lookup.is_none() { self.open_lookup()? } else { None };
+        let Some(lookup) = lookup.as_ref().or(newly_opened.as_ref()) else { return Ok(None) };
+        let known = lookup.ids.get((no, id.as_str())).map_err(fail)?;
         known.map(|value| readable(value.value(), "an event's id")).transpose()
+    }
+
+    /// The tables of the last commit; `None` before they were made.
+    fn open_lookup(&self) -> Result<Option<Lookup>, StoreError> {
+        let transaction = self.database.begin_read().map_err(fail)?;
+        let ids = match transaction.open_table(IDS) {
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            ids => ids.map_err(fail)?,
+        };
+        let entities = transaction.open_table(ENTITIES).map_err(fail)?;
+        Ok(Some(Lookup { ids, entities }))
     }
 
     /// The first stored event at or after an offset: where it stands and when it came.

@@ -1,16 +1,19 @@
 //! The store's entities: one by its key, or all of them frozen at one moment.
 
+use std::sync::PoisonError;
+
 use redb::ReadableDatabase as _;
 
-use super::{ENTITIES, Store, StoreError, fail, readable};
+use super::{ENTITIES, KeyedTable, Store, StoreError, fail, readable};
 use crate::entity::EntityRow;
 use crate::record::TenantNo;
 
 impl Store {
     pub(crate) fn entity(&self, no: TenantNo, key: &str) -> Result<Option<EntityRow>, StoreError> {
-        let transaction = self.database.begin_read().map_err(fail)?;
-        let entities = transaction.open_table(ENTITIES).map_err(fail)?;
-        let row = entities.get((no, key)).map_err(fail)?;
+        let lookup = self.lookup.read().unwrap_or_else(PoisonError::into_inner);
+        let newly_opened = if lookup.is_none() { self.open_lookup()? } else { None };
+        let Some(lookup) = lookup.as_ref().or(newly_opened.as_ref()) else { return Ok(None) };
+        let row = lookup.entities.get((no, key)).map_err(fail)?;
         row.map(|value| readable(value.value(), "an entity")).transpose()
     }
 
@@ -23,7 +26,7 @@ impl Store {
 
 /// The entities at one moment.
 pub(crate) struct FrozenEntities {
-    table: redb::ReadOnlyTable<(u32, &'static str), &'static [u8]>,
+    table: KeyedTable,
 }
 
 impl FrozenEntities {
