@@ -137,3 +137,29 @@ async fn an_event_for_one_user_is_hidden_from_another_on_stream_and_history() {
         assert_eq!(seen, expected);
     }
 }
+
+#[tokio::test]
+async fn a_page_of_history_ends_by_its_bytes_and_goes_on_where_it_ended() {
+    let test = TestHub::new();
+    let blob = "x".repeat(200 * 1024);
+    for _ in 0..30 {
+        let event =
+            json!({"eventType": "user.updated", "eventData": {"userId": "u", "blob": blob}});
+        publish(&test, event).await.unwrap();
+    }
+    let mut query = HistoryQuery {
+        selection: selection(&["*"]),
+        start: Start::Earliest,
+        until: None,
+        limit: 1_000,
+        correlation_id: None,
+        user: None,
+        session: None,
+    };
+    let first = test.hub.history(&test.grants, &query).unwrap();
+    assert!(!first.complete && first.events.len() < 30, "{} events", first.events.len());
+    query.start = Start::After(first.cursor);
+    let second = test.hub.history(&test.grants, &query).unwrap();
+    assert!(second.complete);
+    assert_eq!(first.events.len() + second.events.len(), 30);
+}
