@@ -9,6 +9,7 @@
 mod appends;
 mod bare;
 mod clock;
+mod echo;
 mod epoll;
 mod events;
 mod figures;
@@ -53,6 +54,9 @@ struct Cli {
     /// The `radial` binary; built from this workspace if none is given
     #[arg(long, global = true)]
     hub: Option<PathBuf>,
+    /// Of `publish`, only the cases whose names hold this text
+    #[arg(long, global = true, default_value = "")]
+    only: String,
     /// Let the system choose the cores, instead of 0 for the hub and 1 for the load
     #[arg(long, global = true)]
     unpinned: bool,
@@ -94,6 +98,7 @@ struct Settings {
     hub: Option<PathBuf>,
     pinned: bool,
     quiet: bool,
+    only: String,
 }
 
 impl Settings {
@@ -127,6 +132,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         hub: cli.hub,
         pinned: !cli.unpinned,
         quiet: cli.quiet,
+        only: cli.only,
     };
     let reports = match cli.bench {
         Bench::Fsync => vec![bare::run(&settings)?],

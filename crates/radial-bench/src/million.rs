@@ -15,8 +15,9 @@ use crate::machine::{own_cpu, quiet_note, quietly};
 use crate::report::{Must, Report, Row, Unit};
 use crate::{Settings, clock};
 
-/// How many events are added before each further kill.
-const ADDED: u64 = 20_000;
+/// How many events are added before each further kill: more than may wait for the store, so that
+/// each kill finds as much undone as there can be.
+pub(crate) const ADDED: u64 = 150_000;
 /// How many places are read in a run.
 const READS: usize = 500;
 /// A stream's step: the page that a resuming client waits for.
@@ -24,7 +25,7 @@ const STREAM_PAGE: PageLimit = PageLimit { items: 1_000, bytes: 1024 * 1024 };
 const ONE_EVENT: PageLimit = PageLimit { items: 1, bytes: usize::MAX };
 
 /// The longest that opening may take, in seconds.
-const OPEN_MUST: Must = Must::AtMost(2.0);
+pub(crate) const OPEN_MUST: Must = Must::AtMost(2.0);
 /// The longest that resuming may take, in seconds.
 pub(crate) const RESUME_MUST: Must = Must::AtMost(0.005);
 

@@ -7,6 +7,7 @@ use anyhow::ensure;
 use crate::Settings;
 use crate::appends::in_turns;
 use crate::bare::Bare;
+use crate::echo::Echo;
 use crate::figures::{Latencies, median, rate};
 use crate::hub::{DURABLE, Hub, RECENT, binary};
 use crate::load::{Load, Until};
@@ -14,6 +15,7 @@ use crate::machine::{self, HUB_CORE, LOAD_CORE, own_cpu, quiet_note, quietly};
 use crate::report::{Must, Report, Row, Unit};
 use crate::requests::Shape;
 
+const LONE: &str = "a lone publisher, durable";
 /// How many lone publishes there are before it is the bare fsync's turn.
 const TURN: usize = 50;
 /// What a lone publish may take longer than a bare fsync, at p50, in seconds.
@@ -48,6 +50,7 @@ fn cases() -> Vec<Case> {
         runs: Vec::new(),
     };
     vec![
+        case("a lone publisher, recent: no fsync", 1, 1, RECENT, false, None),
         case("32 connections, durable", 32, 1, DURABLE, false, Some(20_000.0)),
         case("32 connections, durable, ids given", 32, 1, DURABLE, true, Some(20_000.0)),
         case("32 connections, recent", 32, 1, RECENT, false, None),
@@ -76,19 +79,20 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
 
 fn measure(settings: &Settings, binary: &std::path::Path) -> anyhow::Result<Report> {
     let mut cases = cases();
-    let (mut bares, mut lones) = (Vec::new(), Vec::new());
-    let mut others = Vec::new();
+    cases.retain(|case| case.name.contains(&settings.only));
+    let (mut lones, mut others) = (Vec::new(), Vec::new());
     for _ in 0..settings.rounds {
         // A hub of its own for each round, so that no round has a larger log than another.
         let scratch = settings.scratch()?;
         let hub = Hub::start(settings, binary, scratch.path())?;
         let ours = || Ok(hub.cpu()? + own_cpu()?);
         let mut next_id = 0;
-        let attempt = || lone(settings, &hub, scratch.path(), &mut next_id);
-        let ((bare, lone), disturbed) = quietly(settings.quiet, ours, attempt)?;
-        others.push(disturbed);
-        bares.push(bare);
-        lones.push(lone);
+        if LONE.contains(&settings.only) {
+            let attempt = || lone(settings, &hub, scratch.path(), &mut next_id);
+            let (lone, disturbed) = quietly(settings.quiet, ours, attempt)?;
+            others.push(disturbed);
+            lones.push(lone);
+        }
         for case in &mut cases {
             let attempt = || many(settings.run, &hub, case, &mut next_id);
             let (run, disturbed) = quietly(settings.quiet, ours, attempt)?;
@@ -98,7 +102,9 @@ fn measure(settings: &Settings, binary: &std::path::Path) -> anyhow::Result<Repo
         hub.stop()?;
     }
     let mut report = Report::new(title(settings));
-    lone_rows(&mut report, &bares, &lones);
+    if !lones.is_empty() {
+        lone_rows(&mut report, &lones);
+    }
     for case in &cases {
         report.push(row(case));
     }
@@ -119,21 +125,22 @@ fn title(settings: &Settings) -> String {
     format!("Publishing over HTTP: 200 bytes of event data, {cores}")
 }
 
-fn lone_rows(report: &mut Report, bares: &[Latencies], lones: &[Latencies]) {
-    let of =
-        |runs: &[Latencies], share| median(runs.iter().map(|run| run.percentile(share)).collect());
-    let (p50, p99) = (of(bares, 0.5), of(bares, 0.99));
-    report.push(Row::new("bare fsync").with("p50", p50, Unit::Seconds).with(
-        "p99",
-        p99,
-        Unit::Seconds,
-    ));
+fn lone_rows(report: &mut Report, lones: &[Lone]) {
+    let of = |side: fn(&Lone) -> &Latencies| {
+        let median_of =
+            |share| median(lones.iter().map(|run| side(run).percentile(share)).collect());
+        (median_of(0.5), median_of(0.99))
+    };
+    let (bare, echo, publish) = (of(|run| &run.bare), of(|run| &run.echo), of(|run| &run.publish));
+    let named = |name, (p50, p99)| {
+        Row::new(name).with("p50", p50, Unit::Seconds).with("p99", p99, Unit::Seconds)
+    };
+    report.push(named("bare fsync", bare));
+    report.push(named("bare round trip between the cores", echo));
     report.push(
-        Row::new("a lone publisher, durable")
-            .with("p50", of(lones, 0.5), Unit::Seconds)
-            .with("p99", of(lones, 0.99), Unit::Seconds)
-            .must("p50", Must::AtMost(p50 + LONE_P50_MORE))
-            .must("p99", Must::AtMost(p99 * LONE_P99.0 + LONE_P99.1)),
+        named(LONE, publish)
+            .must("p50", Must::AtMost(bare.0 + LONE_P50_MORE))
+            .must("p99", Must::AtMost(bare.1 * LONE_P99.0 + LONE_P99.1)),
     );
 }
 
@@ -158,24 +165,36 @@ fn row(case: &Case) -> Row {
     }
 }
 
-/// A lone publisher, and the bare fsync of the same moment on the hub's core.
+/// What a lone publisher is compared with, of the same moments.
+#[derive(Debug)]
+struct Lone {
+    bare: Latencies,
+    echo: Latencies,
+    publish: Latencies,
+}
+
+/// In turns: bare fsyncs on the hub's core, bare round trips to it, and a lone publisher.
 fn lone(
     settings: &Settings,
     hub: &Hub,
     folder: &std::path::Path,
     next_id: &mut u64,
-) -> anyhow::Result<(Latencies, Latencies)> {
-    let mut bare = Bare::made_ahead(folder)?;
+) -> anyhow::Result<Lone> {
+    let mut file = Bare::made_ahead(folder)?;
+    let mut round_trip = Echo::start(settings)?;
     let shape = Shape { events: 1, event_type: DURABLE, ids_given: true };
     let mut load = Load::connect(hub.address(), 1, shape)?;
+    let mut echo = Latencies::default();
     let bare = || {
+        echo.extend(&round_trip.ask_many(TURN)?);
         let before = settings.pinned.then(|| machine::pin(HUB_CORE)).transpose()?;
-        let latencies = bare.write_many(TURN)?;
+        let latencies = file.write_many(TURN)?;
         before.map_or(Ok(()), |before| machine::release(&before))?;
         Ok(latencies)
     };
     let publishes = || Ok(load.run(Until::Requests(TURN as u64), next_id)?.latencies);
-    in_turns(settings.run, bare, publishes)
+    let (bare, publish) = in_turns(settings.run, bare, publishes)?;
+    Ok(Lone { bare, echo, publish })
 }
 
 fn many(run: Duration, hub: &Hub, case: &Case, next_id: &mut u64) -> anyhow::Result<Run> {

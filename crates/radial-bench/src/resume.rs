@@ -14,8 +14,8 @@ use crate::figures::{Latencies, median};
 use crate::fill::fill_and_kill;
 use crate::hub::{Hub, binary};
 use crate::machine::{self, LOAD_CORE, own_cpu, quiet_note, quietly};
-use crate::million::RESUME_MUST;
-use crate::report::{Must, Report, Row, Unit};
+use crate::million::{ADDED, OPEN_MUST, RESUME_MUST};
+use crate::report::{Report, Row, Unit};
 
 /// How many clients resume in a run.
 const RESUMES: usize = 300;
@@ -26,35 +26,31 @@ const REST: Duration = Duration::from_millis(2);
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     let binary = binary(settings)?;
     let scratch = settings.scratch()?;
-    fill_and_kill(scratch.path(), settings.events)?;
-    let before_pin = settings.pinned.then(|| machine::pin(LOAD_CORE)).transpose()?;
-    let (mut starts, mut runs, mut others) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..settings.rounds {
+    let (mut killed, mut clean) = (Vec::new(), Vec::new());
+    let (mut runs, mut others) = (Vec::new(), Vec::new());
+    for round in 0..settings.rounds as u64 {
+        let added = (ADDED * round).min(settings.events);
+        fill_and_kill(scratch.path(), settings.events + added)?;
         let hub = Hub::start(settings, &binary, scratch.path())?;
-        starts.push(hub.started_in.as_secs_f64());
+        killed.push(hub.started_in.as_secs_f64());
+        hub.stop()?;
+        let hub = Hub::start(settings, &binary, scratch.path())?;
+        clean.push(hub.started_in.as_secs_f64());
+        let before_pin = settings.pinned.then(|| machine::pin(LOAD_CORE)).transpose()?;
         let ours = || Ok(hub.cpu()? + own_cpu()?);
         let (run, disturbed) = quietly(settings.quiet, ours, || resumes(hub.address()))?;
         runs.push(run);
         others.push(disturbed);
+        before_pin.map_or(Ok(()), |before| machine::release(&before))?;
         hub.stop()?;
-    }
-    if let Some(before_pin) = before_pin {
-        machine::release(&before_pin)?;
     }
     let mut report =
         Report::new(format!("Resuming over HTTP in a log of {} events", settings.events));
-    // The first start came after a kill; the others after a clean stop.
-    let killed = starts.remove(0);
-    report.push(
-        Row::new("start of the hub after a kill")
-            .with("p50", killed, Unit::Seconds)
-            .must("p50", Must::AtMost(2.0)),
-    );
-    if !starts.is_empty() {
+    for (name, starts) in [("after a kill", killed), ("after a clean stop", clean)] {
         report.push(
-            Row::new("start of the hub after a clean stop")
+            Row::new(format!("start of the hub {name}"))
                 .with("p50", median(starts), Unit::Seconds)
-                .must("p50", Must::AtMost(2.0)),
+                .must("p50", OPEN_MUST),
         );
     }
     let of = |share| median(runs.iter().map(|run: &Latencies| run.percentile(share)).collect());

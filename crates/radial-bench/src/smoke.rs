@@ -36,6 +36,7 @@ mod tests {
             hub: None,
             pinned: false,
             quiet: false,
+            only: String::new(),
         });
         for report in [bare::run(&settings).unwrap(), appends::run(&settings).unwrap()] {
             assert!(report.to_string().contains("p99"), "{report}");
