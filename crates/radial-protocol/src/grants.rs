@@ -1,6 +1,7 @@
 //! What a credential may do, in plain words: the only form in which it travels past the edge.
 
-use crate::names::{Name, Pattern, SessionId, TenantId, UserId};
+use crate::event::TimeMs;
+use crate::names::{Id, Name, Pattern, SessionId, TenantId, UserId};
 
 /// What one request or connection may do. Always of exactly one tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,51 @@ pub struct Grants {
     /// Whether audiences, scopes and roles hold nothing back: the single developer of `radial dev`
     /// who acts for nobody in particular.
     pub sees_all: bool,
+    /// Whether the hub may be operated, and how much of it.
+    pub operator: Option<Operator>,
+    /// Where the grants come from.
+    pub credential: Credential,
+}
+
+/// How much of the hub an operator may operate (protocol §6, the claim `operator`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operator {
+    /// What concerns the operator's own tenant alone.
+    Tenant,
+    /// The whole hub.
+    Hub,
+}
+
+/// The credential behind grants, as far as time and revocation need to know it. Never the secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// What it is.
+    pub kind: CredentialKind,
+    /// Its own name, by which it can be revoked: a token's `jti`, a key's id.
+    pub id: Option<Id>,
+    /// When it was issued, if it says so.
+    pub issued: Option<TimeMs>,
+    /// From when on it counts no more, if that ever comes.
+    pub expires: Option<TimeMs>,
+}
+
+/// What a credential is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CredentialKind {
+    /// None: `radial dev`, or a program that embeds the hub.
+    Local,
+    /// A signed token, whichever way it came.
+    Token,
+    /// A server's API key.
+    Key,
+    /// The answer of a forward-auth URL.
+    Forward,
+}
+
+impl Credential {
+    /// No credential, which never expires and cannot be revoked.
+    pub const LOCAL: Self =
+        Self { kind: CredentialKind::Local, id: None, issued: None, expires: None };
 }
 
 impl Grants {
@@ -42,6 +88,8 @@ impl Grants {
             history: true,
             act_as: true,
             sees_all: true,
+            operator: Some(Operator::Hub),
+            credential: Credential::LOCAL,
         }
     }
 
