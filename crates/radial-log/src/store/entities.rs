@@ -4,7 +4,8 @@ use std::sync::PoisonError;
 
 use redb::ReadableDatabase as _;
 
-use super::{ENTITIES, KeyedTable, Store, StoreError, fail, readable};
+use super::reads::KeyedTable;
+use super::{ENTITIES, Store, StoreError, fail, readable};
 use crate::entity::EntityRow;
 use crate::record::TenantNo;
 

@@ -3,9 +3,9 @@
 use radial_protocol::event::TimeMs;
 use redb::{ReadableDatabase as _, ReadableTable as _};
 
+use super::heads::{HeadRow, head_of};
 use super::{
-    EVENTS, HEADS, HeadRow, ID_AGES, IDS, LOST, RECENTS, Store, StoreError, fail, head_of,
-    offset_of, readable,
+    EVENTS, HEADS, ID_AGES, IDS, LOST, RECENTS, Store, StoreError, fail, offset_of, readable,
 };
 use crate::record::{KnownId, Row, TenantNo, decode, encode};
 use crate::retention::{Plan, STEP_ROWS};
