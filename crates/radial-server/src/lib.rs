@@ -14,5 +14,6 @@ mod server;
 mod transport;
 
 pub use app::Mode;
+pub use http::routes::{Access, ROUTES, Route};
 pub use radial_log::doctor;
 pub use server::{RunError, Server, run};

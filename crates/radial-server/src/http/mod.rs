@@ -15,5 +15,6 @@ mod publish;
 mod refusal;
 mod registry;
 pub(crate) mod router;
+pub(crate) mod routes;
 mod status;
 mod stream;

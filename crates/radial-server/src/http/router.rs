@@ -1,31 +1,24 @@
-//! The routes, and what every request goes through on its way to one.
+//! From the table of routes to a router, and what every request goes through on its way.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
 use radial_protocol::{Code, Problem};
 
+use super::guard;
 use super::refusal::Refusal;
-use super::{entities, guard, history, pages, publish, registry, status, stream};
+use super::routes::{Access, ROUTES};
 use crate::app::{App, Mode};
 
 /// The whole HTTP surface.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let mut router = Router::new()
-        .route("/api/sse/events", post(publish::publish).get(stream::stream))
-        .route("/api/events", get(history::history))
-        .route("/api/entities/{entity_type}", get(entities::list))
-        .route("/api/entities/{entity_type}/{id}", get(entities::show))
-        .route("/api/registry", get(registry::list))
-        .route("/api/registry/{event_type}", get(registry::show))
-        .route("/healthz", get(status::healthz))
-        .route("/readyz", get(status::readyz))
-        .route("/metrics", get(status::metrics));
-    if app.mode == Mode::Dev {
-        router = router.route("/", get(pages::index)).route("/board/{file}", get(pages::asset));
+    let mut router = Router::new();
+    for route in ROUTES {
+        if route.access != Access::Developer || app.mode == Mode::Dev {
+            router = router.route(route.path, route.handler());
+        }
     }
     router
         .fallback(not_found)

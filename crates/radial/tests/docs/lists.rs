@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use radial_protocol::Code;
+use radial_server::ROUTES;
 use radial_testkit::TestServer;
 use serde_json::json;
 
@@ -25,13 +26,12 @@ fn the_protocol_lists_every_route() {
     let text = read("docs/protocol.md");
     let surface = section(&text, "## HTTP surface").join("\n");
     let named = code_spans(&surface);
-    let source = read("crates/radial-server/src/http/router.rs");
-    let routes = source.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next());
     // The files of the demo board are not part of the protocol.
-    for route in routes.filter(|route| !route.starts_with("/board/")) {
-        let route = route.replace("{entity_type}", "{type}").replace("{event_type}", "{eventType}");
-        let is_named = |span: &&str| span.split(' ').nth(1) == Some(route.as_str());
-        assert!(named.iter().any(is_named), "{route} is not in the table");
+    for route in ROUTES.iter().filter(|route| !route.path.starts_with("/board/")) {
+        let path = route.path.replace("{entity_type}", "{type}");
+        let path = path.replace("{event_type}", "{eventType}");
+        let row = format!("{} {path}", route.method);
+        assert!(named.contains(&row.as_str()), "{row} is not in the table");
     }
 }
 
