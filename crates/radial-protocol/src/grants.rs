@@ -1,9 +1,12 @@
 //! What a credential may do, in plain words: the only form in which it travels past the edge.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::TimeMs;
 use crate::names::{Id, Name, Pattern, SessionId, TenantId, UserId};
 
 /// What one request or connection may do. Always of exactly one tenant.
+#[expect(clippy::struct_excessive_bools, reason = "each is a right of its own, in plain words")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grants {
     /// The tenant.
@@ -27,6 +30,8 @@ pub struct Grants {
     /// Whether audiences, scopes and roles hold nothing back: the single developer of `radial dev`
     /// who acts for nobody in particular.
     pub sees_all: bool,
+    /// Whether the measurements of the whole hub may be read.
+    pub scrape: bool,
     /// Whether the hub may be operated, and how much of it.
     pub operator: Option<Operator>,
     /// Where the grants come from.
@@ -34,7 +39,8 @@ pub struct Grants {
 }
 
 /// How much of the hub an operator may operate (protocol §6, the claim `operator`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Operator {
     /// What concerns the operator's own tenant alone.
     Tenant,
@@ -88,6 +94,7 @@ impl Grants {
             history: true,
             act_as: true,
             sees_all: true,
+            scrape: true,
             operator: Some(Operator::Hub),
             credential: Credential::LOCAL,
         }
