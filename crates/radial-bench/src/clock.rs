@@ -10,6 +10,12 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// A clock for a log.
+pub(crate) fn of_a_log() -> radial_log::Clock {
+    let start = now();
+    radial_log::Clock::new(wall, move || start.elapsed())
+}
+
 /// Now, as events carry it.
 #[expect(clippy::disallowed_methods, reason = "the log takes the time of day as an argument")]
 pub(crate) fn wall() -> TimeMs {

@@ -48,7 +48,7 @@ pub(crate) fn open_log(folder: &Path) -> anyhow::Result<EmbeddedLog> {
         boot: Some("bench".to_owned()),
         settings: Settings::default(),
         disk: Arc::new(RealDisk),
-        clock: Box::new(clock::wall),
+        clock: clock::of_a_log(),
         random: Box::new(|| 42),
         on_commit: Box::new(|_, _| {}),
     })

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use radial_fanout::{Timeline, TimelineLimit};
-use radial_log::{EmbeddedLog, EventLog, Health, RealDisk};
+use radial_log::{Clock, EmbeddedLog, EventLog, Health, RealDisk};
 use radial_protocol::filter::SubscribeRoles;
 use radial_protocol::{Code, Event, Problem, TenantId};
 use radial_registry::Registry;
@@ -81,13 +81,13 @@ impl Hub {
     pub fn open(config: Config, runtime: Runtime) -> Result<Self, OpenError> {
         let timelines: Arc<OnceLock<HashMap<TenantId, Arc<Timeline>>>> = Arc::default();
         let committed = Arc::clone(&timelines);
-        let (random, clock) = (runtime.clone(), runtime.clone());
+        let (random, clock, uptime) = (runtime.clone(), runtime.clone(), runtime.clone());
         let log = EmbeddedLog::open(radial_log::Config {
             folder: config.folder,
             boot: config.boot,
             settings: config.log,
             disk: Arc::new(RealDisk),
-            clock: Box::new(move || clock.now()),
+            clock: Clock::new(move || clock.now(), move || uptime.uptime()),
             random: Box::new(move || random.random()),
             on_commit: Box::new(move |tenant, events: &[Arc<Event>]| {
                 let timeline = committed.get().and_then(|timelines| timelines.get(tenant));

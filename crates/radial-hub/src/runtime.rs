@@ -1,6 +1,7 @@
-//! The world as the hub sees it: what time it is, and random bits.
+//! The world as the hub sees it: what time it is, how long it has been so, and random bits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use radial_protocol::TimeMs;
 
@@ -8,23 +9,31 @@ use radial_protocol::TimeMs;
 #[derive(Clone)]
 pub struct Runtime {
     now: Arc<dyn Fn() -> TimeMs + Send + Sync>,
+    uptime: Arc<dyn Fn() -> Duration + Send + Sync>,
     random: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
 impl Runtime {
-    /// A runtime from a clock and a source of random bits.
+    /// A runtime from the time of day, the time since any moment that stays the same, which never
+    /// falls, and a source of random bits.
     ///
     /// The random bits must be unpredictable where ids must be.
     pub fn new(
         now: impl Fn() -> TimeMs + Send + Sync + 'static,
+        uptime: impl Fn() -> Duration + Send + Sync + 'static,
         random: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Self {
-        Self { now: Arc::new(now), random: Arc::new(random) }
+        Self { now: Arc::new(now), uptime: Arc::new(uptime), random: Arc::new(random) }
     }
 
-    /// The time.
+    /// The time of day. It can be set, and then it jumps.
     pub fn now(&self) -> TimeMs {
         (self.now)()
+    }
+
+    /// The time since some moment, which nobody can set: for measuring how long something takes.
+    pub fn uptime(&self) -> Duration {
+        (self.uptime)()
     }
 
     /// 64 random bits.

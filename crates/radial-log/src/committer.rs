@@ -8,8 +8,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use radial_protocol::{Offset, TimeMs};
+use radial_protocol::Offset;
 
+use crate::clock::Clock;
 use crate::event_log::{AppendError, OnCommit};
 use crate::flusher::{Flush, FlushQueue};
 use crate::queue::{CommitQueue, Waiting};
@@ -30,13 +31,10 @@ pub(crate) struct Committer {
     pub(crate) reserved: HashMap<TenantNo, Offset>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) durability: Durability,
-    pub(crate) clock: Clock,
-    /// Since when something is written and not synced.
-    pub(crate) unsynced_since: Option<TimeMs>,
+    pub(crate) clock: Arc<Clock>,
+    /// Since when, in uptime, something is written and not synced.
+    pub(crate) unsynced_since: Option<Duration>,
 }
-
-/// Where the log learns what time it is.
-pub(crate) type Clock = Arc<dyn Fn() -> TimeMs + Send + Sync>;
 
 /// What can be counted of the committer's work; never reset.
 #[derive(Debug, Default)]
@@ -76,8 +74,8 @@ impl Committer {
     /// How long a round may be waited for: with relaxed durability, until the window ends.
     fn sync_wait(&self) -> Option<Duration> {
         let Durability::Relaxed { window } = self.durability else { return None };
-        let waited_ms = (self.clock)().0.saturating_sub(self.unsynced_since?.0);
-        Some(window.saturating_sub(Duration::from_millis(waited_ms)))
+        let waited = self.clock.uptime().saturating_sub(self.unsynced_since?);
+        Some(window.saturating_sub(waited))
     }
 
     fn sync(&mut self) -> io::Result<()> {
@@ -106,7 +104,7 @@ impl Committer {
         if reserves || self.must_sync(round) {
             self.sync()?;
         } else if self.unsynced_since.is_none() {
-            self.unsynced_since = Some((self.clock)());
+            self.unsynced_since = Some(self.clock.uptime());
         }
         for waiting in round {
             waiting.tenant.show(&waiting.placed);

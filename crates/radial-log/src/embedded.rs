@@ -9,7 +9,8 @@ use std::thread::JoinHandle;
 use radial_protocol::event::{Persistence, TimeMs};
 use radial_protocol::{Epoch, Offset, TenantId};
 
-use crate::committer::{Clock, Committer, Counters};
+use crate::clock::{Clock, RetentionClock};
+use crate::committer::{Committer, Counters};
 use crate::disk::Disk;
 use crate::entity_pages;
 use crate::event_log::{
@@ -38,7 +39,7 @@ pub struct Config {
     /// The disk under the write-ahead file.
     pub disk: Arc<dyn Disk>,
     /// What time it is, for retention and the window of relaxed durability.
-    pub clock: Box<dyn Fn() -> TimeMs + Send + Sync>,
+    pub clock: Clock,
     /// Random bits for the epoch of a new tenant.
     pub random: Box<dyn Fn() -> u64 + Send + Sync>,
     /// Called with what was committed, in order.
@@ -97,7 +98,7 @@ impl EmbeddedLog {
     /// have lost. Blocks.
     pub fn open(config: Config) -> Result<Self, OpenError> {
         let Config { folder, boot, settings, disk, clock, random, on_commit } = config;
-        let clock: Clock = Arc::from(clock);
+        let clock = Arc::new(clock);
         let wal_folder = folder.join("wal");
         let io_error = |source| OpenError::Io { folder: folder.clone(), source };
         std::fs::create_dir_all(&wal_folder).map_err(io_error)?;
@@ -114,6 +115,8 @@ impl EmbeddedLog {
         let wal = Wal::create(Arc::clone(&disk), &wal_folder, last_seq + 1).map_err(io_error)?;
 
         let rows = store.tenants()?;
+        let newest = rows.iter().map(|(_, row)| row.head.received_at()).max();
+        let newest = newest.filter(|newest| *newest > TimeMs(0));
         let reserved = rows.iter().map(|(_, row)| (row.no, row.head.reserved())).collect();
         let tenants = rows
             .into_iter()
@@ -142,7 +145,7 @@ impl EmbeddedLog {
             counters: Arc::clone(&counters),
             disk,
             settings,
-            clock,
+            clock: RetentionClock::new(clock, newest),
             tenants: Arc::clone(&tenants),
         };
         let threads = vec![

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::committer::{Clock, Counters, PoisonOnPanic};
+use crate::clock::RetentionClock;
+use crate::committer::{Counters, PoisonOnPanic};
 use crate::disk::Disk;
 use crate::event_log::AppendError;
 use crate::queue::CommitQueue;
@@ -119,13 +120,13 @@ pub(crate) struct Flusher {
     pub(crate) counters: Arc<Counters>,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) settings: Settings,
-    pub(crate) clock: Clock,
+    pub(crate) clock: RetentionClock,
     pub(crate) tenants: Arc<RwLock<HashMap<TenantId, Arc<Tenant>>>>,
 }
 
 impl Flusher {
     /// Works until the committer has ended and all is stored, or the store fails.
-    pub(crate) fn run(self) {
+    pub(crate) fn run(mut self) {
         let _poison = PoisonOnPanic {
             thread: "flusher",
             queue: Arc::clone(&self.queue),
@@ -166,16 +167,16 @@ impl Flusher {
         }
         Ok(())
     }
+
     /// Lets go what need not be kept, as long as nothing presses, and looks whether there is room.
-    fn tidy(&self) -> Result<(), StoreError> {
+    fn tidy(&mut self) -> Result<(), StoreError> {
         let tenants: Vec<Arc<Tenant>> = {
             let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
             tenants.values().cloned().collect()
         };
+        let now = self.clock.now();
         for tenant in tenants {
-            while !self.flushes.is_pressing()
-                && trim(&self.store, &tenant, &self.settings, (self.clock)())?
-            {}
+            while !self.flushes.is_pressing() && trim(&self.store, &tenant, &self.settings, now)? {}
         }
         self.queue.set_full(self.what_is_full()?);
         Ok(())

@@ -16,6 +16,7 @@
 //! This crate must never know HTTP, subscribers, tokens, schemas or the clock: times and random
 //! bits come in as arguments.
 
+mod clock;
 mod committer;
 mod disk;
 pub mod doctor;
@@ -36,6 +37,7 @@ mod takeover;
 mod tenant;
 mod wal;
 
+pub use clock::Clock;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use embedded::{Config, EmbeddedLog, OpenError};
 pub use entity::{Change, Conflict, ENTITY_STATE_BYTES_MAX, Effect, Refused, RefusedReason};

@@ -1,13 +1,19 @@
 //! The real world: the system's clock, its random bits, and the name of its boot.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use radial_hub::Runtime;
 use radial_protocol::TimeMs;
 
 /// Time and randomness of the operating system.
 pub(crate) fn runtime() -> Runtime {
-    Runtime::new(now, random)
+    let start = started();
+    Runtime::new(now, move || start.elapsed(), random)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where the time comes in")]
+fn started() -> Instant {
+    Instant::now()
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where the time comes in")]

@@ -1,6 +1,7 @@
 //! A hub in a temporary folder, and requests to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use radial_fanout::TimelineLimit;
 use radial_hub::{Config, Hub, Runtime};
@@ -33,7 +34,8 @@ impl TestHub {
             disabled: false,
         };
         let random = std::sync::Mutex::new(fastrand::Rng::with_seed(7));
-        let runtime = Runtime::new(|| TimeMs(1_000), move || random.lock().unwrap().u64(..));
+        let random = move || random.lock().unwrap().u64(..);
+        let runtime = Runtime::new(|| TimeMs(1_000), || Duration::ZERO, random);
         let hub = Arc::new(Hub::open(config, runtime).unwrap());
         Self { hub, grants: Arc::new(Grants::everything(tenant)), _folder: folder }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use radial_log::{
     AppendError, Durability, EmbeddedLog, EventLog as _, Health, Item, OpenError, Outcome,
@@ -143,6 +144,29 @@ async fn relaxed_durability_shares_fsyncs_and_a_power_loss_begins_a_new_epoch() 
 }
 
 #[tokio::test]
+async fn the_window_of_relaxed_durability_does_not_follow_a_clock_that_is_set() {
+    let window = std::time::Duration::from_secs(10);
+    let settings = Settings {
+        durability: Durability::Relaxed { window },
+        reserve_bytes: 0,
+        ..Settings::default()
+    };
+    let opening = Opening { settings, ..Opening::default() };
+    let (clock, uptime) = (Arc::clone(&opening.clock), Arc::clone(&opening.uptime));
+    let folder = Folder::new();
+    let log = opening.open(&folder).unwrap();
+    let before = log.fsyncs();
+    for now in [1_000, 1_000_000, 1] {
+        clock.store(now, Ordering::SeqCst);
+        log.append(append(vec![entry(Persistence::Durable)])).await.unwrap();
+        assert_eq!(log.fsyncs(), before, "no time has passed");
+    }
+    uptime.store(10_000, Ordering::SeqCst);
+    log.append(append(vec![entry(Persistence::Durable)])).await.unwrap();
+    assert_eq!(log.fsyncs(), before + 1);
+}
+
+#[tokio::test]
 async fn relaxed_durability_syncs_when_its_window_ends() {
     let window = std::time::Duration::from_millis(5);
     let settings = Settings {
@@ -177,7 +201,7 @@ async fn a_panic_of_a_thread_refuses_who_waits_and_who_comes() {
         boot: None,
         settings: Settings { reserve_bytes: 0, ..Settings::default() },
         disk: Arc::new(FaultyDisk::default()),
-        clock: Box::new(|| radial_protocol::TimeMs(1)),
+        clock: radial_log::Clock::new(|| radial_protocol::TimeMs(1), || std::time::Duration::ZERO),
         random: Box::new(|| 1),
         on_commit: Box::new(|_, _| panic!("injected")),
     })

@@ -73,6 +73,22 @@ async fn events_go_by_age_and_by_bytes() {
 }
 
 #[tokio::test]
+async fn a_clock_that_jumps_ahead_lets_nothing_go_until_it_has_been_so_for_an_hour() {
+    let keep = Keep { age: Some(Duration::from_hours(1)), events: Some(5), ..FOREVER };
+    let opening = Opening { settings: keeping(keep, FOREVER), ..Opening::default() };
+    let (clock, uptime) = (Arc::clone(&opening.clock), Arc::clone(&opening.uptime));
+    let folder = Folder::new();
+    let log = opening.open(&folder).unwrap();
+    clock.store(1_000_000_000, Ordering::SeqCst);
+    publish(&log, 12, Persistence::Durable).await;
+    // Number and age are looked at in one step: what went by its number did not go by its age.
+    wait_until("retention", || first(&log) >= 8).await;
+    assert_eq!(first(&log), 8);
+    uptime.store(3_600_000, Ordering::SeqCst);
+    wait_until("the clock is believed", || first(&log) == 13).await;
+}
+
+#[tokio::test]
 async fn recent_events_go_sooner_and_the_others_between_them_stay() {
     let recent = Keep { events: Some(1), ..FOREVER };
     let folder = Folder::new();

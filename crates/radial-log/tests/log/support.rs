@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use radial_log::{
-    Append, Change, Config, Conflict, Disk, Effect, EmbeddedLog, Entity, EntitySelection, Entry,
-    EventLog as _, Fingerprint, Item, OpenError, PageLimit, RealDisk, Settings,
+    Append, Change, Clock, Config, Conflict, Disk, Effect, EmbeddedLog, Entity, EntitySelection,
+    Entry, EventLog as _, Fingerprint, Item, OpenError, PageLimit, RealDisk, Settings,
 };
 use radial_protocol::event::{Content, Draft, EntityRef, Head, Persistence, TimeMs};
 use radial_protocol::names::{EventId, Id};
@@ -80,6 +80,8 @@ pub(crate) struct Opening {
     pub(crate) disk: Arc<dyn Disk>,
     /// What time it is, in milliseconds.
     pub(crate) clock: Arc<AtomicU64>,
+    /// How long it runs, in milliseconds.
+    pub(crate) uptime: Arc<AtomicU64>,
     /// The random bits that a new epoch gets.
     pub(crate) random: u64,
 }
@@ -91,6 +93,7 @@ impl Default for Opening {
             settings: Settings { reserve_bytes: 0, ..Settings::default() },
             disk: Arc::new(RealDisk),
             clock: Arc::new(AtomicU64::new(1_000)),
+            uptime: Arc::default(),
             random: 42,
         }
     }
@@ -98,13 +101,16 @@ impl Default for Opening {
 
 impl Opening {
     pub(crate) fn open(self, folder: &Folder) -> Result<EmbeddedLog, OpenError> {
-        let Self { boot, settings, disk, clock, random } = self;
+        let Self { boot, settings, disk, clock, uptime, random } = self;
         let log = EmbeddedLog::open(Config {
             folder: folder.path().to_owned(),
             boot: Some(boot.to_owned()),
             settings,
             disk,
-            clock: Box::new(move || TimeMs(clock.load(Ordering::SeqCst))),
+            clock: Clock::new(
+                move || TimeMs(clock.load(Ordering::SeqCst)),
+                move || Duration::from_millis(uptime.load(Ordering::SeqCst)),
+            ),
             random: Box::new(move || random),
             on_commit: Box::new(|_, _| {}),
         })?;
