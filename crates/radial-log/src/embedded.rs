@@ -166,7 +166,7 @@ impl EmbeddedLog {
 
     /// Decides an append and queues it; returns what the answer must wait for.
     fn submit(&self, append: Append) -> Result<Submitted, AppendError> {
-        self.queue.admits()?;
+        self.queue.admits(&append.tenant)?;
         let tenant = self.tenant(&append.tenant).ok_or(AppendError::UnknownTenant)?;
         let slot = Slot::new();
         let mut sequencing = tenant.sequencing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -207,7 +207,7 @@ impl EventLog for EmbeddedLog {
         if let Some(open) = tenants.get(tenant) {
             return Ok(open.epoch);
         }
-        self.queue.admits()?;
+        self.queue.admits(tenant)?;
         let no = tenants.values().map(|tenant| tenant.no + 1).max().unwrap_or(1);
         let epoch = Epoch::new((self.random)());
         self.store.add_tenant(tenant, no, epoch).map_err(|error| {

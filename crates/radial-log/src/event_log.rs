@@ -248,6 +248,8 @@ pub type OnCommit = Box<dyn Fn(&TenantId, &[Arc<Event>]) + Send + Sync>;
 /// 5. `received_at` never falls along a log.
 /// 6. The version and state of an entity are what its events say, at every place, also after a
 ///    crash.
+/// 7. The hub's own tenant ([`TenantId::control`]) is kept whole: retention takes nothing of it, and
+///    neither a quota nor the room that others must leave free refuses it.
 pub trait EventLog: Send + Sync {
     /// Makes sure that the tenant has a log, and creates it if it has none. Blocks.
     ///

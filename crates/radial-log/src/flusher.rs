@@ -12,7 +12,7 @@ use crate::clock::RetentionClock;
 use crate::committer::{Counters, PoisonOnPanic};
 use crate::disk::Disk;
 use crate::event_log::AppendError;
-use crate::queue::CommitQueue;
+use crate::queue::{CommitQueue, Room};
 use crate::record::{Placed, TenantNo};
 use crate::retention::trim;
 use crate::settings::Settings;
@@ -27,6 +27,10 @@ const INTERVAL: Duration = Duration::from_millis(500);
 const FLUSH_BYTES: usize = 8 * 1024 * 1024;
 /// So much may be behind before the committer has to wait.
 const BEHIND_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Of the room that is kept free, so much is left even by the hub's own events: a write that finds
+/// no room at all would stop the log.
+const OWN_ROOM_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Committed events of one append.
 #[derive(Debug)]
@@ -178,25 +182,37 @@ impl Flusher {
         for tenant in tenants {
             while !self.flushes.is_pressing() && trim(&self.store, &tenant, &self.settings, now)? {}
         }
-        self.queue.set_full(self.what_is_full()?);
+        self.queue.set_room(self.room()?);
         Ok(())
     }
 
-    fn what_is_full(&self) -> Result<Option<String>, StoreError> {
-        let bytes = self.store.events_bytes()?;
-        if let Some(quota) = self.settings.quota_bytes.filter(|quota| bytes >= *quota) {
-            return Ok(Some(format!("events take {bytes} bytes, the quota is {quota}")));
-        }
+    /// Who may still write. The quota is not for the hub's own events, and the room that others
+    /// leave free is for them.
+    fn room(&self) -> Result<Room, StoreError> {
         let reserve = self.settings.reserve_bytes;
-        Ok(match self.disk.free_bytes(&self.wal_folder) {
-            Ok(free) if free < reserve => {
-                Some(format!("the disk has {free} bytes left, {reserve} are kept free"))
-            }
-            Ok(_) => None,
+        let free = match self.disk.free_bytes(&self.wal_folder) {
+            Ok(free) => free,
             Err(error) => {
                 tracing::warn!(%error, "the free room of the disk cannot be read");
-                None
+                u64::MAX
             }
+        };
+        if free < reserve {
+            let what = format!("the disk has {free} bytes left, {reserve} are kept free");
+            let for_own = free >= reserve.min(OWN_ROOM_BYTES);
+            return Ok(if for_own { Room::OwnOnly(what) } else { Room::None(what) });
+        }
+        let Some(quota) = self.settings.quota_bytes else { return Ok(Room::Enough) };
+        let tenants: Vec<TenantNo> = {
+            let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+            let others = tenants.values().filter(|tenant| !tenant.id.is_control());
+            others.map(|tenant| tenant.no).collect()
+        };
+        let bytes = self.store.events_bytes(&tenants)?;
+        Ok(if bytes >= quota {
+            Room::OwnOnly(format!("events take {bytes} bytes, the quota is {quota}"))
+        } else {
+            Room::Enough
         })
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use radial_protocol::TenantId;
+
 use crate::event_log::AppendError;
 use crate::record::Placed;
 use crate::slot::Slot;
@@ -34,7 +36,19 @@ struct Inner {
     bytes: usize,
     closed: bool,
     refusal: Option<AppendError>,
-    full: Option<String>,
+    room: Room,
+}
+
+/// For whom there is room, as far as it was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// For everybody.
+    #[default]
+    Enough,
+    /// For the hub's own events alone; this is what is full.
+    OwnOnly(String),
+    /// For nobody; this is what is full.
+    None(String),
 }
 
 /// The queue itself.
@@ -45,14 +59,20 @@ pub(crate) struct CommitQueue {
 }
 
 impl CommitQueue {
-    /// Says whether an append may be decided now.
-    pub(crate) fn admits(&self) -> Result<(), AppendError> {
+    /// Says whether an append may be decided now. The hub's own are few and small, and what it must
+    /// remember is not refused for what others fill.
+    pub(crate) fn admits(&self, tenant: &TenantId) -> Result<(), AppendError> {
+        let own = tenant.is_control();
         let inner = self.lock();
         match &inner.refusal {
             Some(refusal) => Err(refusal.clone()),
             None if inner.closed => Err(AppendError::Closed),
-            None if inner.bytes >= WAITING_BYTES_MAX => Err(AppendError::Overloaded),
-            None => inner.full.clone().map_or(Ok(()), |what| Err(AppendError::Full(what))),
+            None if inner.bytes >= WAITING_BYTES_MAX && !own => Err(AppendError::Overloaded),
+            None => match &inner.room {
+                Room::OwnOnly(what) if !own => Err(AppendError::Full(what.clone())),
+                Room::None(what) => Err(AppendError::Full(what.clone())),
+                Room::OwnOnly(_) | Room::Enough => Ok(()),
+            },
         }
     }
 
@@ -98,14 +118,17 @@ impl CommitQueue {
         }
     }
 
-    /// Refuses appends while there is no room; `None`: there is.
-    pub(crate) fn set_full(&self, what: Option<String>) {
-        self.lock().full = what;
+    /// Says for whom there is room from now on.
+    pub(crate) fn set_room(&self, room: Room) {
+        self.lock().room = room;
     }
 
     /// What is full, if anything.
     pub(crate) fn full(&self) -> Option<String> {
-        self.lock().full.clone()
+        match &self.lock().room {
+            Room::Enough => None,
+            Room::OwnOnly(what) | Room::None(what) => Some(what.clone()),
+        }
     }
 
     /// Takes no more; what waits is still committed.

@@ -8,12 +8,14 @@ use std::sync::PoisonError;
 use radial_protocol::Offset;
 use radial_protocol::event::TimeMs;
 
-use crate::settings::Settings;
+use crate::settings::{Keep, Settings};
 use crate::store::{Store, StoreError};
 use crate::tenant::Tenant;
 
 /// Rows that one step looks at and deletes at the most, so that no transaction takes long.
 pub(crate) const STEP_ROWS: usize = 2_000;
+
+const FOREVER: Keep = Keep { age: None, events: None, bytes: None };
 
 /// What is to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,14 @@ pub(crate) fn trim(
     settings: &Settings,
     now: TimeMs,
 ) -> Result<bool, StoreError> {
+    let forever;
+    let settings = if tenant.id.is_control() {
+        // What the hub must remember is never let go; only the ids of its events are.
+        forever = Settings { keep: FOREVER, keep_recent: FOREVER, ..settings.clone() };
+        &forever
+    } else {
+        settings
+    };
     let plan = store.plan_trim(tenant.no, settings, now)?;
     let Some(plan) = plan else { return Ok(false) };
     {

@@ -158,6 +158,28 @@ checked_text!(
     /// Any other id that travels along: correlations, causations, clients, entities.
     Id, check_id);
 
+/// The name of the hub's own tenant. No name may hold a `$`.
+const CONTROL: &str = "$control";
+
+impl TenantId {
+    /// The hub's own tenant, where its control state is kept.
+    ///
+    /// No credential, header or body can name it: [`Self::new`] refuses its name.
+    pub fn control() -> Self {
+        Self(Arc::from(CONTROL))
+    }
+
+    /// A tenant as the log has stored it: any name, or the hub's own.
+    pub fn stored(text: &str) -> Result<Self, NameError> {
+        if text == CONTROL { Ok(Self::control()) } else { Self::new(text) }
+    }
+
+    /// Whether this is the hub's own tenant.
+    pub fn is_control(&self) -> bool {
+        &*self.0 == CONTROL
+    }
+}
+
 impl ChannelName {
     /// The channel of events that name none.
     pub fn main() -> Self {
@@ -266,6 +288,16 @@ mod tests {
         {
             check(text, &Err(NameError::Alphabet { found }));
         }
+    }
+
+    #[test]
+    fn the_hubs_own_tenant_cannot_be_named() {
+        let control = TenantId::control();
+        assert!(control.is_control());
+        assert!(TenantId::new(control.as_str()).is_err());
+        assert!(serde_json::from_str::<TenantId>("\"$control\"").is_err());
+        assert_eq!(TenantId::stored(control.as_str()), Ok(control));
+        assert!(TenantId::stored("$other").is_err());
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Store {
         let mut rows = Vec::new();
         for entry in tenants.iter().map_err(fail)? {
             let (name, value) = entry.map_err(fail)?;
-            let Ok(name) = TenantId::new(name.value()) else { continue };
+            let Ok(name) = TenantId::stored(name.value()) else { continue };
             let (no, epoch) = value.value();
             let head: HeadRow = head_of(&heads, no)?;
             let first = offset_of(head.first.max(1));

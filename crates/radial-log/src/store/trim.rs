@@ -122,14 +122,13 @@ impl Store {
         })
     }
 
-    /// How many bytes all tenants' events take.
-    pub(crate) fn events_bytes(&self) -> Result<u64, StoreError> {
+    /// How many bytes the events of these tenants take.
+    pub(crate) fn events_bytes(&self, tenants: &[TenantNo]) -> Result<u64, StoreError> {
         let transaction = self.database.begin_read().map_err(fail)?;
         let heads = transaction.open_table(HEADS).map_err(fail)?;
         let mut bytes = 0;
-        for entry in heads.iter().map_err(fail)? {
-            let (_, row) = entry.map_err(fail)?;
-            bytes += readable::<HeadRow>(row.value(), "the head of a log")?.bytes;
+        for no in tenants {
+            bytes += head_of(&heads, *no)?.bytes;
         }
         Ok(bytes)
     }

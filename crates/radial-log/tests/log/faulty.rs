@@ -18,13 +18,24 @@ pub(crate) struct FaultyDisk {
     unsynced: Arc<Mutex<Unsynced>>,
 }
 
-#[derive(Default)]
 struct Switches {
     fail_sync: AtomicBool,
     fail_write: AtomicBool,
     /// Writes half of it before the failure.
     short_write: AtomicBool,
-    missing_room: AtomicU64,
+    /// What is said to be free; `u64::MAX`: what is.
+    free_bytes: AtomicU64,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            fail_sync: AtomicBool::default(),
+            fail_write: AtomicBool::default(),
+            short_write: AtomicBool::default(),
+            free_bytes: AtomicU64::new(u64::MAX),
+        }
+    }
 }
 
 impl FaultyDisk {
@@ -39,9 +50,9 @@ impl FaultyDisk {
         self.switches.fail_write.store(true, Ordering::SeqCst);
     }
 
-    /// Says that the disk is full, or has room again.
-    pub(crate) fn set_full(&self, full: bool) {
-        self.switches.missing_room.store(u64::from(full), Ordering::SeqCst);
+    /// Says that so much is free on the disk, or the truth again.
+    pub(crate) fn set_free_bytes(&self, bytes: Option<u64>) {
+        self.switches.free_bytes.store(bytes.unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 
     /// What a power loss leaves of a file: everything synced, and of each later write any of its
@@ -135,9 +146,9 @@ impl Disk for FaultyDisk {
     }
 
     fn free_bytes(&self, folder: &Path) -> io::Result<u64> {
-        match self.switches.missing_room.load(Ordering::SeqCst) {
-            0 => RealDisk.free_bytes(folder),
-            _ => Ok(0),
+        match self.switches.free_bytes.load(Ordering::SeqCst) {
+            u64::MAX => RealDisk.free_bytes(folder),
+            said => Ok(said),
         }
     }
 }

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use radial_log::{
-    Append, AppendError, EmbeddedLog, EventLog as _, Health, Item, Keep, MissingReason, Outcome,
-    PageLimit, Settings,
+    Append, AppendError, EmbeddedLog, Entry, EventLog as _, Health, Item, Keep, MissingReason,
+    Outcome, PageLimit, Settings,
 };
-use radial_protocol::Offset;
 use radial_protocol::event::{Persistence, TimeMs};
+use radial_protocol::{Offset, TenantId};
 
 use crate::faulty::FaultyDisk;
 use crate::support::{Folder, Opening, append, entry, keyed, offsets, tenant, wait_until};
@@ -147,12 +147,12 @@ async fn a_full_disk_refuses_writes_until_there_is_room_and_reads_go_on() {
     let opening = Opening { settings, disk: Arc::new(disk.clone()), ..Opening::default() };
     let log = opening.open(&folder).unwrap();
     publish(&log, 1, Persistence::Durable).await;
-    disk.set_full(true);
+    disk.set_free_bytes(Some(0));
     wait_until("the disk is seen to be full", || matches!(log.health(), Health::Full(_))).await;
     let refused = log.append(append(vec![keyed("e-1", 1)])).await;
     assert!(matches!(refused, Err(AppendError::Full(_))), "{refused:?}");
     assert_eq!(offsets(&log, Offset::ZERO), [1]);
-    disk.set_full(false);
+    disk.set_free_bytes(None);
     wait_until("there is room again", || log.health() == Health::Ok).await;
     log.append(append(vec![keyed("e-1", 1)])).await.unwrap();
     assert_eq!(offsets(&log, Offset::ZERO), [1, 2]);
@@ -205,4 +205,54 @@ async fn a_power_loss_in_an_empty_log_is_told_as_one() {
     let page = log.read(&tenant(), Offset::ZERO, limit).unwrap();
     let Some(Item::Missing(missing)) = page.items.first() else { panic!("{page:?}") };
     assert_eq!(missing.reason, MissingReason::Restart);
+}
+
+/// The hub's own tenant, in the place of the one that tests use.
+fn own(entry: Entry) -> Append {
+    Append { tenant: TenantId::control(), ..append(vec![entry]) }
+}
+
+#[tokio::test]
+async fn what_the_hub_must_remember_is_kept_whole_and_written_when_others_may_not() {
+    let (folder, disk) = (Folder::new(), FaultyDisk::default());
+    let settings = Settings {
+        keep: Keep { events: Some(1), ..FOREVER },
+        quota_bytes: Some(2_000),
+        reserve_bytes: 2 * 4 * 1024 * 1024,
+        ..Settings::default()
+    };
+    let opening = || Opening {
+        settings: settings.clone(),
+        disk: Arc::new(disk.clone()),
+        ..Opening::default()
+    };
+    let log = opening().open(&folder).unwrap();
+    log.open_tenant(&TenantId::control()).unwrap();
+    for _ in 0..40 {
+        log.append(own(entry(Persistence::Durable))).await.unwrap();
+    }
+    publish(&log, 3, Persistence::Durable).await;
+    wait_until("retention of the others", || first(&log) == 3).await;
+    assert_eq!(log.health(), Health::Ok, "the hub's own events do not count for the quota");
+    disk.set_free_bytes(Some(5 * 1024 * 1024));
+    wait_until("no room", || matches!(log.health(), Health::Full(_))).await;
+    let refused = log.append(append(vec![entry(Persistence::Durable)])).await;
+    assert!(matches!(refused, Err(AppendError::Full(_))), "{refused:?}");
+    log.append(own(entry(Persistence::Durable))).await.unwrap();
+    // The last of the room is left by everybody.
+    disk.set_free_bytes(Some(1024));
+    let refused = async {
+        loop {
+            if let Err(error) = log.append(own(entry(Persistence::Durable))).await {
+                break error;
+            }
+        }
+    };
+    assert!(matches!(refused.await, AppendError::Full(_)));
+    disk.set_free_bytes(None);
+    drop(log);
+    let log = opening().open(&folder).unwrap();
+    let bounds = log.bounds(&TenantId::control()).unwrap();
+    assert_eq!(bounds.first.get(), 1);
+    assert!(bounds.head.get() > 40);
 }
