@@ -158,6 +158,9 @@ impl Hub {
             Some(Outcome::Appended(standing)) => (standing, false),
             Some(Outcome::Duplicate(standing)) => (standing, true),
             Some(Outcome::Mismatch) => return Err(mismatch()),
+            Some(Outcome::NotTaken(error)) => {
+                return Err(self.append_problem(grants, error.clone()));
+            }
             Some(Outcome::Refused(refused)) => return Err(self.refusal(grants, refused)),
             None => return Err(Problem::new(Code::Internal, "the log gave no outcome")),
         };

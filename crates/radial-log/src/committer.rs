@@ -57,6 +57,7 @@ impl Committer {
             if let Err(error) = done {
                 tracing::error!(%error, "a write to stable storage failed: the log takes no writes");
                 let _ = self.counters.poison.set(error.to_string());
+                self.wal.mark_failed();
                 self.queue.refuse(&AppendError::Poisoned);
                 for waiting in round {
                     waiting.slot.complete(Err(AppendError::Poisoned));

@@ -166,11 +166,16 @@ impl EmbeddedLog {
 
     /// Decides an append and queues it; returns what the answer must wait for.
     fn submit(&self, append: Append) -> Result<Submitted, AppendError> {
-        self.queue.admits(&append.tenant)?;
+        let refusal = match self.queue.admits(&append.tenant) {
+            Ok(()) => None,
+            // What is in the log already is no write: its publisher learns where it stands.
+            Err(refusal @ (AppendError::Full(_) | AppendError::Poisoned)) => Some(refusal),
+            Err(refusal) => return Err(refusal),
+        };
         let tenant = self.tenant(&append.tenant).ok_or(AppendError::UnknownTenant)?;
         let slot = Slot::new();
         let mut sequencing = tenant.sequencing.lock().unwrap_or_else(PoisonError::into_inner);
-        let decided = tenant.decide(&mut sequencing, &self.store, append, &slot).map_err(
+        let decided = tenant.decide(&mut sequencing, &self.store, append, &slot, refusal).map_err(
             |error| match error {
                 DecideError::Refused(error) => error,
                 DecideError::Store(error) => {

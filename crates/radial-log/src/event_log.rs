@@ -61,6 +61,9 @@ pub enum Outcome {
     Mismatch,
     /// Its change to an entity is not accepted; nothing was added.
     Refused(Box<Refused>),
+    /// The log takes no events now, and this one is not known; nothing was added. Others of the
+    /// same append are known, and are answered as ever.
+    NotTaken(AppendError),
 }
 
 /// Why nothing of an append was added.
@@ -244,7 +247,7 @@ pub type OnCommit = Box<dyn Fn(&TenantId, &[Arc<Event>]) + Send + Sync>;
 ///    the next reader sees [`Item::Missing`].
 /// 3. An append that holds a `durable` event is answered after stable storage.
 /// 4. Duplicates are decided in the same step as the append: two concurrent appends of one id add
-///    one event.
+///    one event. What is known is answered as a duplicate also while the log takes no events.
 /// 5. `received_at` never falls along a log.
 /// 6. The version and state of an entity are what its events say, at every place, also after a
 ///    crash.

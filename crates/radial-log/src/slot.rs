@@ -25,6 +25,11 @@ impl Slot {
         Arc::new(slot)
     }
 
+    /// Whether its record was refused.
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self.result.get(), Some(Err(_)))
+    }
+
     /// Sets the result, if there is none yet, and wakes everybody.
     pub(crate) fn complete(&self, result: Result<(), AppendError>) {
         // A second completion would be a refusal after the fact: the first one stands.

@@ -17,7 +17,7 @@ use crate::store::{
     BOOT, CLEAN, FORMAT_VERSION, HeadPlace, RELAXED, Store, StoreError, TenantChange, TenantRow,
     VERSION, WATERMARK,
 };
-use crate::wal::recover;
+use crate::wal::{WalError, forget_failure, has_failed, recover};
 
 /// Brings everything into the store and returns the newest seq of the write-ahead file.
 ///
@@ -44,9 +44,12 @@ pub(crate) fn take_over(
     }
     let clean = store.number(CLEAN)? == Some(1);
     let same_boot = boot.is_some() && store.text(BOOT)?.as_deref() == boot;
-    // What was handed to the operating system survives the process: only another boot can have
-    // lost events that were shown before they were synced.
-    let may_have_lost = !clean && !same_boot;
+    // What was handed to the operating system survives the process: only another boot, or a failed
+    // fsync, after which the system may forget it, can have lost events that were shown before they
+    // were synced.
+    let io_error = |source| WalError::Io { folder: wal_folder.to_owned(), source };
+    let failed = has_failed(disk, wal_folder).map_err(io_error)?;
+    let may_have_lost = !clean && (!same_boot || failed);
     let was_relaxed = store.number(RELAXED)? == Some(1);
     let mut changes = Vec::new();
     for folding in tenants.into_values() {
@@ -61,6 +64,9 @@ pub(crate) fn take_over(
     let relaxed = u64::from(matches!(settings.durability, Durability::Relaxed { .. }));
     let numbers = [(CLEAN, 0), (VERSION, FORMAT_VERSION), (RELAXED, relaxed)];
     store.set(&numbers, &[(BOOT, boot.unwrap_or(""))])?;
+    if failed {
+        forget_failure(disk, wal_folder).map_err(io_error)?;
+    }
     Ok(last_seq)
 }
 

@@ -91,18 +91,23 @@ impl Tenant {
 
     /// Decides duplicates and versions, and gives places, in one step.
     ///
-    /// `slot` is completed when what is placed here has been committed.
+    /// `slot` is completed when what is placed here has been committed. With a `refusal` nothing is
+    /// placed, and only what is known is answered.
     pub(crate) fn decide(
         &self,
         sequencing: &mut Sequencing,
         store: &Store,
         append: Append,
         slot: &Arc<Slot>,
+        refusal: Option<AppendError>,
     ) -> Result<Decided, DecideError> {
         let received_at = append.now.max(sequencing.last_received_at);
         let known = self.look_up(sequencing, store, &append, received_at)?;
         if append.atomic && known.iter().any(Option::is_some) {
             return self.decide_known_batch(&append.entries, &known);
+        }
+        if let Some(refusal) = refusal {
+            return self.decide_known(&append.entries, &known, &refusal);
         }
         let atomic = append.atomic;
         let mut staged = Staged::after(sequencing, received_at);
@@ -144,7 +149,8 @@ impl Tenant {
                 if entry.fingerprint.is_none() {
                     return Ok(None);
                 }
-                if let Some(young) = sequencing.young_ids.get(id) {
+                let young = sequencing.young_ids.get(id);
+                if let Some(young) = young.filter(|young| !young.slot.has_failed()) {
                     return Ok(Some(young.clone()));
                 }
                 let known = store.known_id(self.no, id)?;
@@ -155,6 +161,26 @@ impl Tenant {
                 Ok(in_window.map(|known| YoungId { known, slot: Slot::completed() }))
             })
             .collect()
+    }
+
+    /// What is known of an append while nothing is taken; the refusal if nothing is.
+    fn decide_known(
+        &self,
+        entries: &[Entry],
+        known: &[Option<YoungId>],
+        refusal: &AppendError,
+    ) -> Result<Decided, DecideError> {
+        if known.iter().all(Option::is_none) {
+            return Err(refusal.clone().into());
+        }
+        let mut decided = Decided::default();
+        for (entry, known) in entries.iter().zip(known) {
+            decided.outcomes.push(match known {
+                Some(young) => self.duplicate(entry, young, &mut decided.waits),
+                None => Outcome::NotTaken(refusal.clone()),
+            });
+        }
+        Ok(decided)
     }
 
     /// An atomic batch of which something is known: the first answer again, or a conflict.

@@ -14,7 +14,9 @@
 mod recovery;
 mod segment;
 
-pub(crate) use recovery::{WalError, recover, remove_all_segments, remove_segments_below};
+pub(crate) use recovery::{
+    WalError, forget_failure, has_failed, recover, remove_all_segments, remove_segments_below,
+};
 pub(crate) use segment::{Wal, prepare_spare};
 
 /// The first bytes of a segment, with the format's version.

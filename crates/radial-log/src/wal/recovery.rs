@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::Disk;
 
-use super::segment::{header, record_checksum, segment_path};
+use super::segment::{failed_path, header, record_checksum, segment_path};
 use super::{HEADER_BYTES, RECORD_BYTES_MAX, RECORD_HEAD_BYTES};
 
 /// What the files hold.
@@ -161,6 +161,17 @@ pub(crate) fn remove_segments_below(
         }
     }
     if removed { disk.sync_folder(folder) } else { Ok(()) }
+}
+
+/// Whether the last hub ended with a write or an fsync that failed.
+pub(crate) fn has_failed(disk: &dyn Disk, folder: &Path) -> io::Result<bool> {
+    Ok(disk.list(folder)?.contains(&failed_path(folder)))
+}
+
+/// Removes the mark of a failure: what it may have cost is written down.
+pub(crate) fn forget_failure(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
+    disk.remove(&failed_path(folder))?;
+    disk.sync_folder(folder)
 }
 
 /// Removes every segment: the store holds all that they held.

@@ -64,6 +64,15 @@ impl Wal {
         Ok(())
     }
 
+    /// Leaves a mark for the next start: the system may have thrown away what it was handed, so
+    /// that the boot's name proves nothing. As good as it can be done on a disk that fails.
+    pub(crate) fn mark_failed(&self) {
+        let marked = self.disk.create(&failed_path(&self.folder)).and_then(|file| file.sync_all());
+        if let Err(error) = marked.and_then(|()| self.disk.sync_folder(&self.folder)) {
+            tracing::error!(%error, "the failure could not be marked in the data folder");
+        }
+    }
+
     /// The round that does not fit begins the next segment. The old one is synced first, so that
     /// later syncs need not know of it.
     fn rotate(&mut self) -> io::Result<()> {
@@ -116,6 +125,10 @@ pub(super) fn header(first_seq: u64) -> [u8; HEADER_BYTES] {
     hasher.update(seq);
     checksum.copy_from_slice(&hasher.finalize().to_le_bytes());
     header
+}
+
+pub(super) fn failed_path(folder: &Path) -> PathBuf {
+    folder.join("write-failed")
 }
 
 pub(super) fn segment_path(folder: &Path, first_seq: u64) -> PathBuf {

@@ -29,6 +29,12 @@ async fn check_poisoned(disk: &FaultyDisk, break_it: impl Fn(&FaultyDisk)) {
     assert_eq!(offsets(&log, Offset::ZERO), [1]);
     assert!(matches!(log.health(), Health::Poisoned(_)), "{:?}", log.health());
     assert_eq!(log.append(append(vec![keyed("after", 1)])).await, Err(AppendError::Poisoned));
+    // What failed is not known; what is in the log is.
+    assert_eq!(log.append(append(vec![keyed("during", 1)])).await, Err(AppendError::Poisoned));
+    let known = log.append(append(vec![keyed("before", 1), keyed("after", 1)])).await.unwrap();
+    let [Outcome::Duplicate(_), Outcome::NotTaken(AppendError::Poisoned)] = known[..] else {
+        panic!("{known:?}")
+    };
     drop(log);
     let log = Opening::default().open(&folder).unwrap();
     assert_eq!(log.health(), Health::Ok);
@@ -111,6 +117,31 @@ async fn no_power_loss_takes_back_a_durable_event_or_hides_a_lost_one() {
         let newest = shown.values().max().copied().unwrap_or_default();
         assert!(standing.cursor.offset.get() > newest, "an offset was given out twice");
     }
+}
+
+/// Linux marks pages clean when their fsync has failed, and may forget them at any moment.
+#[tokio::test]
+async fn what_a_failed_fsync_took_along_is_told_after_a_restart_in_the_same_boot() {
+    let (folder, disk) = (Folder::new(), FaultyDisk::default());
+    let log = on(&disk).open(&folder).unwrap();
+    folder.remember_store();
+    log.append(append(vec![keyed("durable", 1)])).await.unwrap();
+    log.append(append(vec![entry(Persistence::Recent)])).await.unwrap();
+    disk.fail_syncs();
+    let failed = log.append(append(vec![keyed("during", 1)])).await;
+    assert_eq!(failed, Err(AppendError::Poisoned));
+    let image = folder.crash_image();
+    image.tear_last_record();
+    image.tear_last_record();
+    let check = |after: EmbeddedLog| {
+        let (events, missing) = contents(&after);
+        assert_eq!(events, BTreeMap::from([("durable".to_owned(), 1)]));
+        assert!(matches!(missing[..], [(1, 2..)]), "{missing:?}");
+    };
+    check(Opening::default().open(&image).unwrap());
+    // The mark is gone, and what was told is told again.
+    assert!(!image.path().join("wal").join("write-failed").exists());
+    check(Opening::default().open(&image).unwrap());
 }
 
 #[tokio::test]

@@ -146,12 +146,14 @@ async fn a_full_disk_refuses_writes_until_there_is_room_and_reads_go_on() {
     let settings = Settings { reserve_bytes: 1, ..Settings::default() };
     let opening = Opening { settings, disk: Arc::new(disk.clone()), ..Opening::default() };
     let log = opening.open(&folder).unwrap();
-    publish(&log, 1, Persistence::Durable).await;
+    log.append(append(vec![keyed("e-0", 1)])).await.unwrap();
     disk.set_free_bytes(Some(0));
     wait_until("the disk is seen to be full", || matches!(log.health(), Health::Full(_))).await;
     let refused = log.append(append(vec![keyed("e-1", 1)])).await;
     assert!(matches!(refused, Err(AppendError::Full(_))), "{refused:?}");
     assert_eq!(offsets(&log, Offset::ZERO), [1]);
+    let known = log.append(append(vec![keyed("e-0", 1), keyed("e-0", 2)])).await.unwrap();
+    assert!(matches!(known[..], [Outcome::Duplicate(_), Outcome::Mismatch]), "{known:?}");
     disk.set_free_bytes(None);
     wait_until("there is room again", || log.health() == Health::Ok).await;
     log.append(append(vec![keyed("e-1", 1)])).await.unwrap();

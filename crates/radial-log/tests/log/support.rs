@@ -38,9 +38,11 @@ impl Folder {
         let remembered = self.path().join("remembered");
         let store = if remembered.exists() { remembered } else { self.path().join("store.redb") };
         std::fs::copy(store, image.path().join("store.redb")).unwrap();
-        for segment in segments(self.path()) {
-            let copy = image.path().join("wal").join(segment.file_name().unwrap());
-            std::fs::copy(segment, copy).unwrap();
+        let mark = self.path().join("wal").join("write-failed");
+        for file in segments(self.path()).into_iter().chain(Some(mark).filter(|mark| mark.exists()))
+        {
+            let copy = image.path().join("wal").join(file.file_name().unwrap());
+            std::fs::copy(file, copy).unwrap();
         }
         image
     }
