@@ -175,6 +175,7 @@ impl EmbeddedLog {
         let tenant = self.tenant(&append.tenant).ok_or(AppendError::UnknownTenant)?;
         let slot = Slot::new();
         let mut sequencing = tenant.sequencing.lock().unwrap_or_else(PoisonError::into_inner);
+        let refusal = refusal.or_else(|| sequencing.full.clone().map(AppendError::Full));
         let decided = tenant.decide(&mut sequencing, &self.store, append, &slot, refusal).map_err(
             |error| match error {
                 DecideError::Refused(error) => error,

@@ -166,6 +166,15 @@ pub struct Bounds {
     pub lost: Vec<Missing>,
 }
 
+/// What is stored of a tenant, or of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Events.
+    pub events: u64,
+    /// The bytes of events, as stored.
+    pub bytes: u64,
+}
+
 /// Whether the log does its work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {

@@ -16,7 +16,7 @@ use crate::queue::{CommitQueue, Room};
 use crate::record::{Placed, TenantNo};
 use crate::retention::trim;
 use crate::settings::Settings;
-use crate::store::{Store, StoreError, TenantChange};
+use crate::store::{HeadRow, Store, StoreError, TenantChange};
 use crate::tenant::{Tenant, head_after};
 use crate::wal::{prepare_spare, remove_segments_below};
 use radial_protocol::{Offset, TenantId};
@@ -158,9 +158,14 @@ impl Flusher {
             change.head = head_after(&flush.placed, flush.reserved).or(change.head);
         }
         let changes: Vec<_> = by_tenant.into_iter().collect();
-        self.store.apply(&changes, last_seq)?;
+        let heads = self.store.apply(&changes, last_seq)?;
+        let heads: HashMap<TenantNo, HeadRow> =
+            changes.iter().map(|(no, _)| *no).zip(heads).collect();
         for flush in flushes {
             flush.tenant.stored(&flush.placed);
+            if let Some(head) = heads.get(&flush.tenant.no) {
+                flush.tenant.set_usage(head.usage());
+            }
         }
         let disk = self.disk.as_ref();
         let tidied = remove_segments_below(disk, &self.wal_folder, last_seq)
@@ -180,15 +185,21 @@ impl Flusher {
         };
         let now = self.clock.now();
         for tenant in tenants {
-            while !self.flushes.is_pressing() && trim(&self.store, &tenant, &self.settings, now)? {}
+            let retention = self.settings.retention_of(&tenant.id);
+            while !self.flushes.is_pressing() && trim(&self.store, &tenant, retention, now)? {}
+            let bytes = tenant.usage().bytes;
+            let quota = retention.quota_bytes.filter(|quota| bytes >= *quota);
+            tenant.set_full(quota.map(|quota| {
+                format!("the tenant's events take {bytes} bytes, its quota is {quota}")
+            }));
         }
-        self.queue.set_room(self.room()?);
+        self.queue.set_room(self.room());
         Ok(())
     }
 
     /// Who may still write. The quota is not for the hub's own events, and the room that others
     /// leave free is for them.
-    fn room(&self) -> Result<Room, StoreError> {
+    fn room(&self) -> Room {
         let reserve = self.settings.reserve_bytes;
         let free = match self.disk.free_bytes(&self.wal_folder) {
             Ok(free) => free,
@@ -200,19 +211,16 @@ impl Flusher {
         if free < reserve {
             let what = format!("the disk has {free} bytes left, {reserve} are kept free");
             let for_own = free >= reserve.min(OWN_ROOM_BYTES);
-            return Ok(if for_own { Room::OwnOnly(what) } else { Room::None(what) });
+            return if for_own { Room::OwnOnly(what) } else { Room::None(what) };
         }
-        let Some(quota) = self.settings.quota_bytes else { return Ok(Room::Enough) };
-        let tenants: Vec<TenantNo> = {
-            let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
-            let others = tenants.values().filter(|tenant| !tenant.id.is_control());
-            others.map(|tenant| tenant.no).collect()
-        };
-        let bytes = self.store.events_bytes(&tenants)?;
-        Ok(if bytes >= quota {
+        let Some(quota) = self.settings.quota_bytes else { return Room::Enough };
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let others = tenants.values().filter(|tenant| !tenant.id.is_control());
+        let bytes: u64 = others.map(|tenant| tenant.usage().bytes).sum();
+        if bytes >= quota {
             Room::OwnOnly(format!("events take {bytes} bytes, the quota is {quota}"))
         } else {
             Room::Enough
-        })
+        }
     }
 }

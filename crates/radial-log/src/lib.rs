@@ -44,6 +44,6 @@ pub use entity::{Change, Conflict, ENTITY_STATE_BYTES_MAX, Effect, Refused, Refu
 pub use event_log::{
     Append, AppendError, AppendFuture, Bounds, Entity, EntityPages, EntitySelection, Entry,
     EventLog, Fingerprint, Health, Item, Missing, MissingReason, OnCommit, Outcome, Page,
-    PageLimit, ReadError, Standing,
+    PageLimit, ReadError, Standing, Usage,
 };
-pub use settings::{Durability, Keep, Settings};
+pub use settings::{Durability, Keep, Retention, Settings};

@@ -8,14 +8,12 @@ use std::sync::PoisonError;
 use radial_protocol::Offset;
 use radial_protocol::event::TimeMs;
 
-use crate::settings::{Keep, Settings};
+use crate::settings::Retention;
 use crate::store::{Store, StoreError};
 use crate::tenant::Tenant;
 
 /// Rows that one step looks at and deletes at the most, so that no transaction takes long.
 pub(crate) const STEP_ROWS: usize = 2_000;
-
-const FOREVER: Keep = Keep { age: None, events: None, bytes: None };
 
 /// What is to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,18 +30,10 @@ pub(crate) struct Plan {
 pub(crate) fn trim(
     store: &Store,
     tenant: &Tenant,
-    settings: &Settings,
+    retention: Retention,
     now: TimeMs,
 ) -> Result<bool, StoreError> {
-    let forever;
-    let settings = if tenant.id.is_control() {
-        // What the hub must remember is never let go; only the ids of its events are.
-        forever = Settings { keep: FOREVER, keep_recent: FOREVER, ..settings.clone() };
-        &forever
-    } else {
-        settings
-    };
-    let plan = store.plan_trim(tenant.no, settings, now)?;
+    let plan = store.plan_trim(tenant.no, retention, now)?;
     let Some(plan) = plan else { return Ok(false) };
     {
         let mut visible = tenant.visible.write().unwrap_or_else(PoisonError::into_inner);
@@ -52,6 +42,7 @@ pub(crate) fn trim(
         let first = visible.first;
         visible.lost.retain(|lost| lost.to >= first);
     }
-    store.trim(tenant.no, plan)?;
+    let head = store.trim(tenant.no, plan)?;
+    tenant.set_usage(head.usage());
     Ok(true)
 }

@@ -1,6 +1,9 @@
 //! What an operator may choose about the log, with the defaults of the contract.
 
+use std::collections::HashMap;
 use std::time::Duration;
+
+use radial_protocol::TenantId;
 
 /// When a `durable` event is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,28 +30,65 @@ pub struct Keep {
     pub bytes: Option<u64>,
 }
 
+/// How one tenant's log is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// How much of the log is kept at all.
+    pub keep: Keep,
+    /// How much of the events of class `recent` is kept, inside that.
+    pub keep_recent: Keep,
+    /// The most bytes that the tenant may take; beyond, its writes are refused. `None`: no limit of
+    /// its own.
+    pub quota_bytes: Option<u64>,
+}
+
 /// What may be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// When a `durable` event is answered.
     pub durability: Durability,
-    /// How much of the log is kept at all.
-    pub keep: Keep,
-    /// How much of the events of class `recent` is kept, inside that.
-    pub keep_recent: Keep,
-    /// The most bytes that all tenants' events may take; beyond, writes are refused.
+    /// How the log of each tenant is kept that is not among [`Self::tenants`].
+    pub retention: Retention,
+    /// Tenants whose logs are kept otherwise.
+    pub tenants: HashMap<TenantId, Retention>,
+    /// The most bytes that all tenants may take; beyond, writes are refused. `None`: no limit.
     pub quota_bytes: Option<u64>,
     /// Writes are refused while the file system has less than this left.
     pub reserve_bytes: u64,
 }
 
+impl Settings {
+    /// How a tenant's log is kept. Of the hub's own nothing goes: it must remember.
+    pub(crate) fn retention_of(&self, tenant: &TenantId) -> Retention {
+        if tenant.is_control() {
+            return Retention {
+                keep: Keep::FOREVER,
+                keep_recent: Keep::FOREVER,
+                quota_bytes: None,
+            };
+        }
+        self.tenants.get(tenant).copied().unwrap_or(self.retention)
+    }
+}
+
 impl Default for Settings {
-    /// Durable; 30 days or 4 GiB per tenant; `recent` for 1 hour or 10,000 events (protocol §4);
-    /// no quota; 256 MiB left on the disk.
+    /// Durable; each tenant as [`Retention::default`] says; no quota; 256 MiB left on the disk.
+    fn default() -> Self {
+        Self {
+            durability: Durability::Durable,
+            retention: Retention::default(),
+            tenants: HashMap::new(),
+            quota_bytes: None,
+            reserve_bytes: 256 * 1024 * 1024,
+        }
+    }
+}
+
+impl Default for Retention {
+    /// 30 days or 4 GiB; `recent` for 1 hour or 10,000 events (protocol §4); no quota.
     fn default() -> Self {
         const DAY: Duration = Duration::from_hours(24);
         Self {
-            durability: Durability::Durable,
             keep: Keep { age: Some(30 * DAY), events: None, bytes: Some(4 * 1024 * 1024 * 1024) },
             keep_recent: Keep {
                 age: Some(Duration::from_hours(1)),
@@ -56,12 +96,14 @@ impl Default for Settings {
                 bytes: None,
             },
             quota_bytes: None,
-            reserve_bytes: 256 * 1024 * 1024,
         }
     }
 }
 
 impl Keep {
+    /// Everything, for ever.
+    pub const FOREVER: Self = Self { age: None, events: None, bytes: None };
+
     /// The time before which events are too old at this time.
     pub(crate) fn oldest_ms(self, now_ms: u64) -> u64 {
         let age_ms = self.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));

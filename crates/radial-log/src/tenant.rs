@@ -8,7 +8,7 @@ use radial_protocol::names::EventId;
 use radial_protocol::{Cursor, Epoch, Offset, TenantId};
 
 use crate::entity::{self, Refused, RefusedReason};
-use crate::event_log::{Append, AppendError, Entry, Missing, Outcome, Standing};
+use crate::event_log::{Append, AppendError, Entry, Missing, Outcome, Standing, Usage};
 use crate::record::{Changed, KnownId, Placed, TenantNo};
 use crate::slot::Slot;
 use crate::store::{HeadPlace, Store, StoreError, TenantRow};
@@ -26,6 +26,8 @@ pub(crate) struct Tenant {
     pub(crate) epoch: Epoch,
     pub(crate) sequencing: Mutex<Sequencing>,
     pub(crate) visible: RwLock<Visible>,
+    /// What of it is in the store.
+    usage: Mutex<Usage>,
 }
 
 /// What publishers decide under the tenant's lock.
@@ -37,6 +39,8 @@ pub(crate) struct Sequencing {
     young_ids: HashMap<EventId, YoungId>,
     /// Entities whose last change is not in the store yet, by their keys.
     young_entities: HashMap<String, Arc<Changed>>,
+    /// Which limit of the tenant is reached, if any: its writes are refused.
+    pub(crate) full: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -77,7 +81,9 @@ impl Tenant {
             last_received_at: head.received_at(),
             young_ids: HashMap::new(),
             young_entities: HashMap::new(),
+            full: None,
         };
+        let usage = Mutex::new(head.usage());
         let visible = Visible {
             first,
             head: head.offset(),
@@ -86,7 +92,22 @@ impl Tenant {
             tail: VecDeque::new(),
             young_entities: HashMap::new(),
         };
-        Self { id, no, epoch, sequencing: Mutex::new(sequencing), visible: RwLock::new(visible) }
+        let (sequencing, visible) = (Mutex::new(sequencing), RwLock::new(visible));
+        Self { id, no, epoch, sequencing, visible, usage }
+    }
+
+    /// What of the tenant is in the store.
+    pub(crate) fn usage(&self) -> Usage {
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_usage(&self, usage: Usage) {
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = usage;
+    }
+
+    /// Refuses the tenant's writes while it has reached a limit of its own; `None`: it has not.
+    pub(crate) fn set_full(&self, what: Option<String>) {
+        self.sequencing.lock().unwrap_or_else(PoisonError::into_inner).full = what;
     }
 
     /// Decides duplicates and versions, and gives places, in one step.

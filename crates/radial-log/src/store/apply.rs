@@ -18,12 +18,13 @@ pub(crate) struct TenantChange {
 }
 
 impl Store {
-    /// Brings events and what follows from them into the tables, all or nothing.
+    /// Brings events and what follows from them into the tables, all or nothing. Returns the heads
+    /// of the logs in the order of the changes.
     pub(crate) fn apply(
         &self,
         changes: &[(TenantNo, TenantChange)],
         watermark: u64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<HeadRow>, StoreError> {
         self.write(|transaction| {
             let mut events = transaction.open_table(EVENTS).map_err(fail)?;
             let mut ids = transaction.open_table(IDS).map_err(fail)?;
@@ -32,6 +33,7 @@ impl Store {
             let mut lost = transaction.open_table(LOST).map_err(fail)?;
             let mut recents = transaction.open_table(RECENTS).map_err(fail)?;
             let mut id_ages = transaction.open_table(ID_AGES).map_err(fail)?;
+            let mut new_heads = Vec::with_capacity(changes.len());
             for (no, change) in changes {
                 let mut head: HeadRow = head_of(&heads, *no)?;
                 for placed in &change.events {
@@ -61,13 +63,14 @@ impl Store {
                     head.stand_at(place);
                 }
                 heads.insert(no, encode(&head).as_slice()).map_err(fail)?;
+                new_heads.push(head);
                 for missing in &change.lost {
                     lost.insert((*no, missing.to.get()), missing.from.get()).map_err(fail)?;
                 }
             }
             let mut meta = transaction.open_table(META).map_err(fail)?;
             meta.insert(WATERMARK, watermark).map_err(fail)?;
-            Ok(())
+            Ok(new_heads)
         })
     }
 }

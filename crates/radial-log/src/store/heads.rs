@@ -6,7 +6,7 @@ use redb::{ReadableDatabase as _, ReadableTable};
 use serde::{Deserialize, Serialize};
 
 use super::{HEADS, LOST, Store, StoreError, TENANTS, fail, offset_of, readable};
-use crate::event_log::{Missing, MissingReason};
+use crate::event_log::{Missing, MissingReason, Usage};
 use crate::record::TenantNo;
 
 /// What the store knows of a tenant besides its events.
@@ -49,6 +49,11 @@ impl HeadRow {
 
     pub(crate) fn recent_gone(&self) -> Offset {
         offset_of(self.recent_gone)
+    }
+
+    /// What the tenant takes.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage { events: self.events, bytes: self.bytes }
     }
 
     pub(crate) fn stand_at(&mut self, place: HeadPlace) {

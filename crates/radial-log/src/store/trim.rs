@@ -9,7 +9,7 @@ use super::{
 };
 use crate::record::{KnownId, Row, TenantNo, decode, encode};
 use crate::retention::{Plan, STEP_ROWS};
-use crate::settings::Settings;
+use crate::settings::Retention;
 use crate::tenant::{ID_WINDOW_EVENTS, ID_WINDOW_MS};
 
 impl Store {
@@ -17,7 +17,7 @@ impl Store {
     pub(crate) fn plan_trim(
         &self,
         no: TenantNo,
-        settings: &Settings,
+        retention: Retention,
         now: TimeMs,
     ) -> Result<Option<Plan>, StoreError> {
         let transaction = self.database.begin_read().map_err(fail)?;
@@ -25,7 +25,7 @@ impl Store {
         let mut plan =
             Plan { first: offset_of(0), recent_gone: head.recent_gone(), ids_gone: offset_of(0) };
         let mut any = false;
-        let keep = settings.keep;
+        let keep = retention.keep;
         let (mut events, mut bytes) = (head.events, head.bytes);
         let rows = transaction.open_table(EVENTS).map_err(fail)?;
         for entry in rows.range((no, 0)..=(no, u64::MAX)).map_err(fail)?.take(STEP_ROWS) {
@@ -42,7 +42,7 @@ impl Store {
             plan.first = offset_of(key.value().1).next();
             any = true;
         }
-        let keep = settings.keep_recent;
+        let keep = retention.keep_recent;
         let mut recents = head.recents;
         let rows = transaction.open_table(RECENTS).map_err(fail)?;
         for entry in rows.range((no, 0)..=(no, u64::MAX)).map_err(fail)?.take(STEP_ROWS) {
@@ -75,8 +75,8 @@ impl Store {
         Ok(any.then_some(plan))
     }
 
-    /// Deletes what a plan says.
-    pub(crate) fn trim(&self, no: TenantNo, plan: Plan) -> Result<(), StoreError> {
+    /// Deletes what a plan says, and returns what is left.
+    pub(crate) fn trim(&self, no: TenantNo, plan: Plan) -> Result<HeadRow, StoreError> {
         self.write(|transaction| {
             let mut heads = transaction.open_table(HEADS).map_err(fail)?;
             let mut events = transaction.open_table(EVENTS).map_err(fail)?;
@@ -118,18 +118,7 @@ impl Store {
             }
             let mut lost = transaction.open_table(LOST).map_err(fail)?;
             lost.retain_in((no, 0)..(no, first), |_, _| false).map_err(fail)?;
-            Ok(())
+            Ok(head)
         })
-    }
-
-    /// How many bytes the events of these tenants take.
-    pub(crate) fn events_bytes(&self, tenants: &[TenantNo]) -> Result<u64, StoreError> {
-        let transaction = self.database.begin_read().map_err(fail)?;
-        let heads = transaction.open_table(HEADS).map_err(fail)?;
-        let mut bytes = 0;
-        for no in tenants {
-            bytes += head_of(&heads, *no)?.bytes;
-        }
-        Ok(bytes)
     }
 }

@@ -1,12 +1,13 @@
 //! Retention, quota and room on the disk: what goes, who is told, and what is refused.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use radial_log::{
     Append, AppendError, EmbeddedLog, Entry, EventLog as _, Health, Item, Keep, MissingReason,
-    Outcome, PageLimit, Settings,
+    Outcome, PageLimit, Retention, Settings,
 };
 use radial_protocol::event::{Persistence, TimeMs};
 use radial_protocol::{Offset, TenantId};
@@ -14,10 +15,11 @@ use radial_protocol::{Offset, TenantId};
 use crate::faulty::FaultyDisk;
 use crate::support::{Folder, Opening, append, entry, keyed, offsets, tenant, wait_until};
 
-const FOREVER: Keep = Keep { age: None, events: None, bytes: None };
+const FOREVER: Keep = Keep::FOREVER;
 
 fn keeping(keep: Keep, keep_recent: Keep) -> Settings {
-    Settings { keep, keep_recent, reserve_bytes: 0, ..Settings::default() }
+    let retention = Retention { keep, keep_recent, quota_bytes: None };
+    Settings { retention, reserve_bytes: 0, ..Settings::default() }
 }
 
 async fn publish(log: &EmbeddedLog, count: usize, persistence: Persistence) {
@@ -172,6 +174,68 @@ async fn a_quota_refuses_writes_and_says_so() {
     assert!(what.contains("the quota is 2000"), "{what}");
 }
 
+/// An event of another tenant.
+fn of_globex() -> Append {
+    Append { tenant: globex(), ..append(vec![entry(Persistence::Durable)]) }
+}
+
+fn globex() -> TenantId {
+    TenantId::new("globex").unwrap()
+}
+
+#[tokio::test]
+async fn each_tenant_is_kept_by_its_own_settings_and_told_by_its_own_gap() {
+    let retention = |events| Retention {
+        keep: Keep { events: Some(events), ..FOREVER },
+        keep_recent: FOREVER,
+        quota_bytes: None,
+    };
+    let settings = Settings {
+        retention: retention(5),
+        tenants: HashMap::from([(globex(), retention(2))]),
+        reserve_bytes: 0,
+        ..Settings::default()
+    };
+    let folder = Folder::new();
+    let log = Opening { settings, ..Opening::default() }.open(&folder).unwrap();
+    log.open_tenant(&globex()).unwrap();
+    publish(&log, 10, Persistence::Durable).await;
+    for _ in 0..10 {
+        log.append(of_globex()).await.unwrap();
+    }
+    let first = |tenant: &TenantId| log.bounds(tenant).unwrap().first.get();
+    wait_until("retention", || (first(&tenant()), first(&globex())) == (6, 9)).await;
+    let limit = PageLimit { items: 100, bytes: usize::MAX };
+    for (of, gap_to) in [(tenant(), 5), (globex(), 8)] {
+        let page = log.read(&of, Offset::new(1).unwrap(), limit).unwrap();
+        let Some(Item::Missing(missing)) = page.items.first() else { panic!("{page:?}") };
+        assert_eq!(missing.reason, MissingReason::Retention);
+        assert_eq!((missing.from.get(), missing.to.get()), (1, gap_to), "{of}");
+    }
+}
+
+#[tokio::test]
+async fn the_quota_of_a_tenant_refuses_that_tenant_alone() {
+    let retention = Retention { quota_bytes: Some(2_000), ..Retention::default() };
+    let settings = Settings {
+        tenants: HashMap::from([(globex(), retention)]),
+        reserve_bytes: 0,
+        ..Settings::default()
+    };
+    let folder = Folder::new();
+    let log = Opening { settings, ..Opening::default() }.open(&folder).unwrap();
+    log.open_tenant(&globex()).unwrap();
+    let refused = loop {
+        if let Err(refused) = log.append(of_globex()).await {
+            break refused;
+        }
+    };
+    let AppendError::Full(what) = refused else { panic!("{refused:?}") };
+    assert!(what.contains("its quota is 2000"), "{what}");
+    publish(&log, 1, Persistence::Durable).await;
+    assert_eq!(log.health(), Health::Ok);
+}
+
 #[tokio::test]
 async fn a_restart_changes_nothing_of_what_is_told_about_recent_events_that_went() {
     let recent = Keep { events: Some(1), ..FOREVER };
@@ -218,7 +282,7 @@ fn own(entry: Entry) -> Append {
 async fn what_the_hub_must_remember_is_kept_whole_and_written_when_others_may_not() {
     let (folder, disk) = (Folder::new(), FaultyDisk::default());
     let settings = Settings {
-        keep: Keep { events: Some(1), ..FOREVER },
+        retention: Retention { keep: Keep { events: Some(1), ..FOREVER }, ..Retention::default() },
         quota_bytes: Some(2_000),
         reserve_bytes: 2 * 4 * 1024 * 1024,
         ..Settings::default()

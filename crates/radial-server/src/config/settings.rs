@@ -1,11 +1,12 @@
 //! The validated settings. A value in here is within its bounds; whoever holds one need not check.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use radial_fanout::TimelineLimit;
-use radial_log::{Durability, Keep};
+use radial_log::{Durability, Keep, Retention};
 use radial_protocol::limits::Limits;
 use radial_protocol::{Name, TenantId};
 
@@ -141,16 +142,20 @@ impl Log {
                 DurabilityMode::Durable => Durability::Durable,
                 DurabilityMode::Relaxed => Durability::Relaxed { window: self.relaxed_window },
             },
-            keep: Keep {
-                age: Some(self.keep_age),
-                events: Some(self.keep_events as u64),
-                bytes: Some(self.keep_bytes as u64),
+            retention: Retention {
+                keep: Keep {
+                    age: Some(self.keep_age),
+                    events: Some(self.keep_events as u64),
+                    bytes: Some(self.keep_bytes as u64),
+                },
+                keep_recent: Keep {
+                    age: Some(self.recent_age),
+                    events: Some(self.recent_events as u64),
+                    bytes: None,
+                },
+                quota_bytes: None,
             },
-            keep_recent: Keep {
-                age: Some(self.recent_age),
-                events: Some(self.recent_events as u64),
-                bytes: None,
-            },
+            tenants: HashMap::new(),
             quota_bytes: (self.quota_bytes > 0).then_some(self.quota_bytes as u64),
             reserve_bytes: self.reserve_bytes as u64,
         }
