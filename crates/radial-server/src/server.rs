@@ -24,6 +24,9 @@ pub enum RunError {
          addresses only (127.0.0.1, [::1])"
     )]
     NotLoopback(SocketAddr),
+    /// There are certificates, but nothing that would use them.
+    #[error("server.certificates is set, but TLS is not served yet")]
+    NoTls,
     /// The address is taken, or not this machine's.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -65,6 +68,9 @@ impl Server {
         let address = config.server.listen;
         if !address.ip().is_loopback() {
             return Err(RunError::NotLoopback(address));
+        }
+        if !config.server.certificates.is_empty() {
+            return Err(RunError::NoTls);
         }
         let listener = listen(address).map_err(|source| RunError::Listen { address, source })?;
         let address =

@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::load::Source;
-use super::options::{ConfigOption, OPTIONS, SECTIONS};
+use super::option::variable;
+use super::sections::{self, SECTIONS};
 
 /// Keys are compared up to this length, in characters.
 const COMPARED_CHARS_MAX: usize = 64;
@@ -27,7 +28,7 @@ pub enum ConfigProblem {
         #[source]
         source: std::io::Error,
     },
-    /// The file is not TOML, or no configuration could be so large.
+    /// The file or the value of a variable cannot be understood.
     #[error("{place}: {message}")]
     Malformed {
         /// Where.
@@ -51,13 +52,23 @@ pub enum ConfigProblem {
         /// Where it was given.
         place: Source,
         /// The option.
-        key: &'static str,
+        key: String,
         /// The value, shortened; of a secret option, `(hidden)`.
         value: String,
         /// Why, where it is not plain from what is allowed.
         reason: Option<String>,
         /// What the option takes.
         allowed: String,
+    },
+    /// Something is wrong with a record as a whole.
+    #[error("{place}: [[{list}]] {message}")]
+    Record {
+        /// The record, or what is wrong in it.
+        place: Source,
+        /// The list.
+        list: &'static str,
+        /// What is wrong.
+        message: String,
     },
     /// Two names of one variable with two values.
     #[error("environment: {first} and {second} are one option, but their values differ")]
@@ -103,19 +114,31 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// The option that was probably meant by an unknown dotted key: one of the same name in another
-/// section, or else the one that is spelled most like it.
-pub(super) fn nearest_option(key: &str) -> &'static ConfigOption {
-    let name = key.rsplit('.').next().unwrap_or(key);
-    let same_name = OPTIONS.iter().find(|option| option.name() == name);
-    let nearest = || OPTIONS.iter().min_by_key(|option| distance(key, option.key));
-    same_name.or_else(nearest).expect("the table has options")
+/// The key of an option or a list that was probably meant by an unknown dotted key: one of the same
+/// name in another section, or else the one that is spelled most like it.
+pub(super) fn nearest_key(key: &str) -> &'static str {
+    let keys = || {
+        let lists = sections::lists().map(|list| list.key);
+        sections::options().map(|option| option.key).chain(lists)
+    };
+    let name = |key: &str| key.rsplit('.').next().map(str::to_owned);
+    let same_name = keys().find(|known| name(known) == name(key));
+    same_name.unwrap_or_else(|| nearest(key, keys()))
+}
+
+/// The variable that was probably meant.
+pub(super) fn nearest_variable(key: &str) -> String {
+    variable(nearest_key(key))
 }
 
 /// The section that was probably meant.
 pub(super) fn nearest_section(name: &str) -> &'static str {
-    let nearest = SECTIONS.iter().min_by_key(|section| distance(name, section.name));
-    nearest.expect("the table has sections").name
+    nearest(name, SECTIONS.iter().map(|section| section.name))
+}
+
+/// The name that is spelled most like a word.
+pub(super) fn nearest(word: &str, known: impl Iterator<Item = &'static str>) -> &'static str {
+    known.min_by_key(|known| distance(word, known)).expect("no table is empty")
 }
 
 fn distance(word: &str, known: &str) -> usize {

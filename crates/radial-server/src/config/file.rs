@@ -1,5 +1,6 @@
 //! The TOML file: its sections and keys, each with its line.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::ops::Range;
@@ -8,10 +9,11 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigProblem, nearest_option, nearest_section};
+use super::error::{ConfigProblem, nearest_key, nearest_section};
 use super::load::{Given, Source};
-use super::options::{self, SECTIONS};
 use super::raw::{Raw, one_line};
+use super::records::{RawField, RawRecord, RecordList};
+use super::sections::{self, SECTIONS};
 
 /// No configuration is larger, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -71,18 +73,23 @@ impl Document<'_> {
         given: &mut Vec<Given>,
         problems: &mut Vec<ConfigProblem>,
     ) {
+        if let Some(list) = sections::find_list(name) {
+            self.list(list, span, value.get_ref(), given, problems);
+            return;
+        }
         let is_known = SECTIONS.iter().any(|section| section.name == name);
         match value.get_ref() {
             DeValue::Table(table) if is_known => {
                 for (key, value) in table {
                     let dotted = format!("{name}.{}", key.get_ref());
-                    let place = self.place(key.span());
-                    match options::find(&dotted) {
-                        Some(option) => {
-                            let raw = Raw::from_file(value.get_ref());
-                            given.push(Given { option, raw, source: place });
-                        }
-                        None => problems.push(unknown_key(place, &dotted)),
+                    let source = self.place(key.span());
+                    if let Some((option, via)) = sections::find(&dotted) {
+                        let raw = Raw::from_file(value.get_ref());
+                        given.push(Given::Value { option, via, raw, source });
+                    } else if let Some(list) = sections::find_list(&dotted) {
+                        self.list(list, key.span(), value.get_ref(), given, problems);
+                    } else {
+                        problems.push(unknown_key(source, &dotted));
                     }
                 }
             }
@@ -99,6 +106,37 @@ impl Document<'_> {
         }
     }
 
+    fn list(
+        &self,
+        list: &'static RecordList,
+        span: Range<usize>,
+        value: &DeValue<'_>,
+        given: &mut Vec<Given>,
+        problems: &mut Vec<ConfigProblem>,
+    ) {
+        let source = self.place(span);
+        let DeValue::Array(values) = value else {
+            problems.push(list.no_list(source));
+            return;
+        };
+        let name = |key: &Spanned<Cow<'_, str>>| key.get_ref().clone().into_owned();
+        let mut records = Vec::new();
+        for value in values {
+            let place = self.place(value.span());
+            let DeValue::Table(table) = value.get_ref() else {
+                problems.push(list.no_list(place));
+                return;
+            };
+            let field = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| RawField {
+                name: name(key),
+                raw: Raw::from_file(value.get_ref()),
+                place: self.place(key.span()),
+            };
+            records.push(RawRecord { fields: table.iter().map(field).collect(), place });
+        }
+        given.push(Given::Records { list, records, source });
+    }
+
     fn place(&self, span: Range<usize>) -> Source {
         let before = self.text.get(..span.start).unwrap_or_default();
         let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
@@ -107,6 +145,6 @@ impl Document<'_> {
 }
 
 fn unknown_key(place: Source, key: &str) -> ConfigProblem {
-    let nearest = nearest_option(key).key.to_owned();
+    let nearest = nearest_key(key).to_owned();
     ConfigProblem::Unknown { place, name: one_line(key).into_owned(), nearest }
 }

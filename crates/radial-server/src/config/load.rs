@@ -5,22 +5,25 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::error::{ConfigError, ConfigProblem, nearest_option};
-use super::kind::Reason;
-use super::options::{self, ConfigOption, OPTIONS, ORDERS};
+use super::error::{ConfigError, ConfigProblem, nearest_key};
+use super::kind::{Kind, Reason, Written};
+use super::option::ConfigOption;
 use super::raw::Raw;
+use super::records::{Found, RawRecord, RecordList};
+use super::secret::{HIDDEN, Outside, Via};
+use super::sections::{self, ORDERS};
 use super::settings::Config;
 use super::{environment, file};
 
-/// What is shown in place of a secret.
-pub(super) const HIDDEN: &str = "(hidden)";
-
 /// Where settings come from, weakest first.
-#[derive(Clone, Debug, Default)]
+///
+/// Its `Debug` output shows no value: any of them may be a secret.
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The TOML file, if there is one.
     pub file: Option<PathBuf>,
-    /// Variables by name; see [`Sources::environment_of_process`].
+    /// Variables by name; see [`Sources::environment_of_process`]. Those that are no settings are
+    /// looked into only where an option names them.
     pub environment: Vec<(String, String)>,
     /// Flags: the option's dotted key, the flag's name, the value.
     pub flags: Vec<(&'static str, &'static str, String)>,
@@ -50,27 +53,44 @@ pub struct Loaded {
     /// The validated values.
     pub config: Config,
     settings: Vec<Setting>,
+    records: Vec<SettingRecord>,
 }
 
 /// One option with its effective value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// `section.key`.
-    pub key: &'static str,
-    /// The value as the file would have it; of a secret option, `(hidden)`.
+    /// `section.key`; of a secret that was found elsewhere, `section.key_file` and its like.
+    pub key: String,
+    /// The value as the file would have it; of a secret that is written out, `(hidden)`.
     pub value: String,
     /// Whence it came.
     pub source: Source,
-    /// Whether the value is hidden.
+    /// Whether the value is hidden, or there is none.
     pub secret: bool,
 }
 
-/// A value that a source gives to an option.
-#[derive(Clone)]
-pub(super) struct Given {
-    pub(super) option: &'static ConfigOption,
-    pub(super) raw: Raw,
+/// One record of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SettingRecord {
+    pub(super) list: &'static str,
+    /// Name, value, and whether it is hidden.
+    pub(super) fields: Vec<(String, String, bool)>,
     pub(super) source: Source,
+}
+
+/// What a source gives.
+pub(super) enum Given {
+    /// A value for an option.
+    Value { option: &'static ConfigOption, via: Via, raw: Raw, source: Source },
+    /// Records for a list, in the place of all records of weaker sources.
+    Records { list: &'static RecordList, records: Vec<RawRecord>, source: Source },
+}
+
+/// Whence each option, and each record of each list, has its value.
+#[derive(Default)]
+pub(super) struct Origins {
+    pub(super) options: HashMap<&'static str, Source>,
+    records: HashMap<&'static str, Vec<Source>>,
 }
 
 /// Reads and checks everything.
@@ -88,7 +108,7 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigError> {
 /// As [`load`], with the files that `read_text` knows.
 pub(super) fn load_with(
     sources: Sources,
-    read_text: impl FnOnce(&Path) -> io::Result<String>,
+    read_text: impl Fn(&Path) -> io::Result<String>,
 ) -> Result<Loaded, ConfigError> {
     let (mut given, mut problems) = (Vec::new(), Vec::new());
     if let Some(path) = &sources.file {
@@ -102,32 +122,61 @@ pub(super) fn load_with(
     environment::read(&sources.environment, &mut given, &mut problems);
     flags(sources.flags, &mut given, &mut problems);
 
+    let outside = Outside { environment: &sources.environment, read_text: &read_text };
     let mut config = Config::default();
-    let mut origins = HashMap::new();
+    let mut origins = Origins::default();
     let mut refused = HashSet::new();
-    for Given { option, raw, source } in given {
-        match option.kind.read(&raw, &mut config) {
-            Ok(()) => drop(origins.insert(option.key, source)),
-            Err(reason) => {
-                refused.insert(option.key);
-                problems.push(refusal(option, &raw, source, reason));
+    for given in given {
+        match given {
+            Given::Value { option, via, raw, source } => {
+                let read = outside.found(option, via, &raw);
+                match read.and_then(|raw| option.kind.read(&raw, &mut config)) {
+                    Ok(()) => drop(origins.options.insert(option.key, source)),
+                    Err(reason) => {
+                        refused.insert(option.key);
+                        let key = format!("{}{}", option.key, via.suffix());
+                        problems.push(refusal(option, key, &raw, source, reason));
+                    }
+                }
+            }
+            Given::Records { list, records, source } => {
+                let found = Found { list, records: &records, place: &source, outside: &outside };
+                match list.table.read(&found, &mut config) {
+                    Ok(()) => {
+                        let places = records.into_iter().map(|record| record.place).collect();
+                        origins.records.insert(list.key, places);
+                    }
+                    Err(found) => problems.extend(found),
+                }
             }
         }
     }
     let settings: Vec<Setting> =
-        OPTIONS.iter().map(|option| setting(option, &mut config, &origins)).collect();
+        sections::options().map(|option| setting(option, &mut config, &origins)).collect();
     problems.extend(out_of_order(&config, &settings, &refused));
+    let records = setting_records(&mut config, &origins);
     if problems.is_empty() {
-        Ok(Loaded { config, settings })
+        Ok(Loaded { config, settings, records })
     } else {
         Err(ConfigError::new(problems))
     }
 }
 
 impl Loaded {
-    /// Every option in the order of the documentation.
+    /// Every option of every section in the order of the documentation.
     pub fn settings(&self) -> &[Setting] {
         &self.settings
+    }
+
+    /// Every record of every list in the order of the documentation.
+    pub(super) fn records(&self) -> &[SettingRecord] {
+        &self.records
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources").field("file", &self.file).finish_non_exhaustive()
     }
 }
 
@@ -153,37 +202,59 @@ fn flags(
 ) {
     for (key, flag, value) in flags {
         let source = Source::Flag(flag.trim_start_matches('-').to_owned());
-        match options::find(key) {
-            Some(option) => given.push(Given { option, raw: Raw::Plain(value), source }),
+        match sections::find(key) {
+            Some((option, via)) => {
+                given.push(Given::Value { option, via, raw: Raw::Plain(value), source });
+            }
             None => problems.push(ConfigProblem::Unknown {
                 place: source,
                 name: key.to_owned(),
-                nearest: nearest_option(key).key.to_owned(),
+                nearest: nearest_key(key).to_owned(),
             }),
         }
     }
 }
 
-pub(super) fn refusal(
-    option: &ConfigOption,
+pub(super) fn refusal<R>(
+    option: &ConfigOption<R>,
+    key: String,
     raw: &Raw,
     place: Source,
     Reason(reason): Reason,
 ) -> ConfigProblem {
-    let value = if option.secret { HIDDEN.to_owned() } else { raw.to_string() };
-    let reason = reason.filter(|_| !option.secret);
-    ConfigProblem::Refused { place, key: option.key, value, reason, allowed: option.kind.allowed() }
+    let is_secret = matches!(option.kind, Kind::Secret(_));
+    let value = if is_secret { HIDDEN.to_owned() } else { raw.to_string() };
+    ConfigProblem::Refused { place, key, value, reason, allowed: option.kind.allowed() }
 }
 
-pub(super) fn setting(
-    option: &ConfigOption,
-    config: &mut Config,
-    origins: &HashMap<&'static str, Source>,
-) -> Setting {
-    let value =
-        if option.secret { HIDDEN.to_owned() } else { option.kind.write(config).to_string() };
-    let source = origins.get(option.key).cloned().unwrap_or(Source::Default);
-    Setting { key: option.key, value, source, secret: option.secret }
+pub(super) fn setting(option: &ConfigOption, config: &mut Config, origins: &Origins) -> Setting {
+    let (suffix, value, secret) = shown(&option.kind.write(config));
+    let source = origins.options.get(option.key).cloned().unwrap_or(Source::Default);
+    Setting { key: format!("{}{suffix}", option.key), value, source, secret }
+}
+
+fn setting_records(config: &mut Config, origins: &Origins) -> Vec<SettingRecord> {
+    let mut records = Vec::new();
+    for list in sections::lists() {
+        let places = origins.records.get(list.key).map_or(&[][..], Vec::as_slice);
+        let written = list.table.write(config).into_iter();
+        for (index, fields) in written.enumerate() {
+            let field = |(name, written): (&str, Written)| {
+                let (suffix, value, hidden) = shown(&written);
+                (format!("{name}{suffix}"), value, hidden)
+            };
+            let source = places.get(index).cloned().unwrap_or(Source::Default);
+            let fields = fields.into_iter().map(field).collect();
+            records.push(SettingRecord { list: list.key, fields, source });
+        }
+    }
+    records
+}
+
+/// The end of the name, the value, and whether it is hidden.
+fn shown(written: &Written) -> (&'static str, String, bool) {
+    let suffix = if let Written::Found(via, _) = written { via.suffix() } else { "" };
+    (suffix, written.shown(), matches!(written, Written::Hidden | Written::Nothing))
 }
 
 /// The orders that do not hold, apart from those in which a value was refused anyway.

@@ -1,12 +1,14 @@
 //! A setting as it was found, before its option has judged it.
 //!
-//! In the file a value has a type; in a variable or a flag it is text that its option gives a
-//! type to.
+//! In the file and in JSON a value has a type; in a variable or a flag it is text that its option
+//! gives a type to.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use toml::de::DeValue;
+
+use super::secret::{HIDDEN, Secret};
 
 /// How much of a refused value an error repeats, in characters.
 const QUOTED_CHARS: usize = 80;
@@ -16,14 +18,16 @@ const QUOTED_CHARS: usize = 80;
 pub(super) enum Raw {
     /// From a variable or a flag.
     Plain(String),
-    /// A string of the file.
+    /// A string of the file or of JSON. Those below are from there too.
     Text(String),
-    /// An integer of the file; one beyond 64 bits is at the end of its range.
+    /// An integer; one beyond 64 bits is at the end of its range.
     Integer(i64),
-    /// A boolean of the file.
+    /// A boolean.
     Boolean(bool),
-    /// A list of the file.
+    /// A list.
     List(Vec<Self>),
+    /// A secret that has been found.
+    Secret(Secret),
     /// What no option takes, with its type in words.
     Other(&'static str),
 }
@@ -48,10 +52,26 @@ impl Raw {
         }
     }
 
+    /// Takes a value out of JSON.
+    pub(super) fn from_json(value: &serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::String(text) => Self::Text(text.clone()),
+            serde_json::Value::Number(number) => {
+                number.as_i64().map_or(Self::Other("a number with a fraction"), Self::Integer)
+            }
+            serde_json::Value::Bool(value) => Self::Boolean(*value),
+            serde_json::Value::Array(values) => {
+                Self::List(values.iter().map(Self::from_json).collect())
+            }
+            serde_json::Value::Object(_) => Self::Other("a table"),
+            serde_json::Value::Null => Self::Other("null"),
+        }
+    }
+
     /// The type in words; of a variable or a flag, nothing that is worth saying.
     pub(super) fn type_name(&self) -> Option<&'static str> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Secret(_) => None,
             Self::Text(_) => Some("a string"),
             Self::Integer(_) => Some("an integer"),
             Self::Boolean(_) => Some("a boolean"),
@@ -112,6 +132,7 @@ impl fmt::Display for Raw {
                 let texts: Vec<String> = values.iter().map(Self::to_string).collect();
                 write!(f, "[{}]", shorten(&texts.join(", ")))
             }
+            Self::Secret(_) => f.write_str(HIDDEN),
             Self::Other(name) => f.write_str(name),
         }
     }

@@ -10,6 +10,8 @@ use radial_log::{Durability, Keep, Retention};
 use radial_protocol::limits::Limits;
 use radial_protocol::{Name, TenantId};
 
+use super::secret::Secret;
+
 /// Everything that can be configured. Its `Default` is the hub without any setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
@@ -46,6 +48,17 @@ pub struct Server {
     pub header_timeout: Duration,
     /// The most open connections. Default 15,000; 1 to 1,000,000.
     pub max_connections: usize,
+    /// `[[server.certificates]]`: for TLS. Default none; at most 100.
+    pub certificates: Vec<Certificate>,
+}
+
+/// `[[server.certificates]]`: one certificate and its key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Certificate {
+    /// The PEM file of the certificate and of those above it; relative to the working directory.
+    pub certificate: PathBuf,
+    /// The private key, in PEM. There is one.
+    pub key: Option<Secret>,
 }
 
 /// `hub.*`: tenants and event types.
@@ -199,6 +212,7 @@ impl Default for Server {
             drain_timeout: Duration::from_secs(8),
             header_timeout: Duration::from_secs(10),
             max_connections: 15_000,
+            certificates: Vec::new(),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The configuration as its users meet it: what they write, and what they are told.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,12 +7,12 @@ use std::time::Duration;
 use radial_fanout::TimelineLimit;
 use radial_protocol::limits::Limits;
 
-use super::kind::Reason;
-use super::load::{load_with, refusal, setting};
-use super::options::{self, ConfigOption, OPTIONS, SECTIONS};
-use super::print;
+use super::load::load_with;
 use super::raw::Raw;
+use super::sections::{self, ORDERS, SECTIONS};
 use super::{Config, ConfigError, Loaded, LogFormat, LogLevel, Source, Sources, docs, load};
+
+mod records;
 
 const FILE: &str = "radial.toml";
 
@@ -59,7 +58,7 @@ fn without_settings_the_defaults_of_the_protocol_hold() {
     assert_eq!(loaded.config.limits, Limits::default());
     assert_eq!(loaded.config.timeline, TimelineLimit::default());
     assert!(loaded.settings().iter().all(|setting| setting.source == Source::Default));
-    assert_eq!(loaded.settings().len(), OPTIONS.len());
+    assert_eq!(loaded.settings().len(), sections::options().count());
 }
 
 #[test]
@@ -188,7 +187,7 @@ fn values_out_of_bounds_are_refused() {
         ("limits.body_bytes = \"33MiB\"", "a number of bytes from 256 to 32MiB"),
         ("limits.body_bytes = -1", "a number of bytes from 256 to 32MiB"),
         ("limits.nesting = 65", "a whole number from 1 to 64"),
-        ("hub.tenants = []", "it holds 0 names; it must be a list of 1 to 10000 names"),
+        ("hub.tenants = []", "it holds 0 of them; it must be a list of 1 to 10000 names"),
         ("hub.tenants = [\"a\", \"a\"]", "\"a\" stands in it twice"),
         ("hub.tenants = [\"$hub\"]", "\"$hub\" contains '$'"),
         ("stream.retry = \"9ms\"", "a duration from 10ms to 5m"),
@@ -281,26 +280,16 @@ fn what_is_printed_loads_back() {
 }
 
 #[test]
-fn secrets_are_hidden() {
-    let row = options::find("server.node").unwrap();
-    let kind = super::kind::Kind::Name(|c| &mut c.server.node);
-    let secret = ConfigOption { kind, secret: true, ..*row };
-    let origins = HashMap::from([("server.node", Source::Flag("node".to_owned()))]);
-    let shown = setting(&secret, &mut Config::default(), &origins);
-    assert_eq!(print::line(&shown, "server."), "# node = (hidden) # flag --node\n");
-    let raw = Raw::Plain("hunter2".to_owned());
-    let reason = Reason(Some("hunter2 is weak".to_owned()));
-    let problem = refusal(&secret, &raw, Source::Default, reason).to_string();
-    assert!(problem.contains("(hidden)") && !problem.contains("hunter2"), "{problem}");
-}
-
-#[test]
 fn the_table_is_sound() {
-    for (index, option) in OPTIONS.iter().enumerate() {
+    for (index, option) in sections::options().enumerate() {
         let key = option.key;
-        assert!(SECTIONS.iter().any(|section| section.name == option.section()), "{key}");
+        let section = key.split('.').next().unwrap();
+        assert!(SECTIONS.iter().any(|known| known.name == section), "{key}");
         assert!(option.doc.ends_with('.') && !option.doc.contains('|'), "{key}");
-        assert!(OPTIONS[..index].iter().all(|other| other.key != key), "{key} stands twice");
+        assert!(
+            sections::options().take(index).all(|other| other.key != key),
+            "{key} stands twice"
+        );
         let mut set = Config::default();
         let given = Raw::Plain(option.example.to_owned());
         assert!(option.kind.read(&given, &mut set).is_ok(), "the example of {key}");
@@ -309,8 +298,8 @@ fn the_table_is_sound() {
         let loaded = load(Sources { environment, ..Sources::default() });
         assert_eq!(loaded.unwrap().config, set, "the variable of {key}");
     }
-    for order in options::ORDERS {
-        assert!(options::find(order.lower).is_some() && options::find(order.upper).is_some());
+    for order in ORDERS {
+        assert!(sections::find(order.lower).is_some() && sections::find(order.upper).is_some());
     }
 }
 

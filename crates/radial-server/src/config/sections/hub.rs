@@ -1,0 +1,50 @@
+//! `hub.*`.
+
+use radial_protocol::TenantId;
+
+use super::Section;
+use crate::config::kind::{Kind, Texts, distinct, name_alphabet};
+use crate::config::option::option;
+
+const TENANTS_MAX: usize = 10_000;
+
+const TENANTS: Kind = Kind::Texts(Texts {
+    read: |texts, c| {
+        c.hub.tenants = distinct(texts, 1, TENANTS_MAX, TenantId::new)?;
+        Ok(())
+    },
+    write: |c| c.hub.tenants.iter().map(ToString::to_string).collect(),
+    allowed: || format!("a list of 1 to {TENANTS_MAX} names, each {}", name_alphabet()),
+});
+
+pub(super) const SECTION: Section = Section {
+    name: "hub",
+    doc: "Tenants and event types.",
+    options: &[
+        option(
+            "hub.disabled",
+            Kind::Boolean(|c| &mut c.hub.disabled),
+            "Whether the hub starts switched off. `RADIAL_DISABLED` is another name for its variable.",
+            "true",
+        ),
+        option(
+            "hub.tenants",
+            TENANTS,
+            "The tenants. In a variable or a flag: names with commas between them.",
+            "acme,globex",
+        ),
+        option(
+            "hub.registry",
+            Kind::OptionalFolder(|c| &mut c.hub.registry),
+            "The folder of event types, relative to the working directory. Empty means none.",
+            "/etc/radial/registry",
+        ),
+        option(
+            "hub.builtin_types",
+            Kind::Boolean(|c| &mut c.hub.builtin_types),
+            "Whether the built-in event types are registered.",
+            "false",
+        ),
+    ],
+    lists: &[],
+};

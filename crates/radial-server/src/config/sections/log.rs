@@ -1,0 +1,72 @@
+//! `log.*`.
+
+use std::time::Duration;
+
+use super::{MIB, PIB, Section};
+use crate::config::option::{bytes, choice, count, duration, option, secs};
+use crate::config::settings::DurabilityMode;
+
+const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
+
+pub(super) const SECTION: Section = Section {
+    name: "log",
+    doc: "How events are kept, per tenant where nothing else is said.",
+    options: &[
+        option(
+            "log.durability",
+            choice!(DurabilityMode, |c| c.log.durability),
+            "Whether a `durable` event is answered after stable storage, or sooner and at risk.",
+            "relaxed",
+        ),
+        option(
+            "log.relaxed_window",
+            duration(|c| &mut c.log.relaxed_window, Duration::from_millis(1), secs(10)),
+            "With relaxed durability, what a power loss may take back.",
+            "1s",
+        ),
+        option(
+            "log.keep_age",
+            duration(|c| &mut c.log.keep_age, secs(60), CENTURY),
+            "How long events are kept.",
+            "7d",
+        ),
+        option(
+            "log.keep_events",
+            count(|c| &mut c.log.keep_events, 1, 1_000_000_000_000),
+            "How many of the newest events are kept.",
+            "1000000",
+        ),
+        option(
+            "log.keep_bytes",
+            bytes(|c| &mut c.log.keep_bytes, MIB, PIB),
+            "How many bytes of the newest events are kept.",
+            "1GiB",
+        ),
+        option(
+            "log.recent_age",
+            duration(|c| &mut c.log.recent_age, secs(1), CENTURY),
+            "How long events of class `recent` are kept.",
+            "10m",
+        ),
+        option(
+            "log.recent_events",
+            count(|c| &mut c.log.recent_events, 1, 1_000_000_000),
+            "How many of the newest events of class `recent` are kept.",
+            "100000",
+        ),
+        option(
+            "log.quota_bytes",
+            bytes(|c| &mut c.log.quota_bytes, 0, PIB),
+            "The most bytes that the events of all tenants may take; beyond, publishes are answered 507. \
+             0 means no limit.",
+            "50GiB",
+        ),
+        option(
+            "log.reserve_bytes",
+            bytes(|c| &mut c.log.reserve_bytes, 0, 1024 * 1024 * MIB),
+            "While the disk has less than this left, publishes are answered 507.",
+            "1GiB",
+        ),
+    ],
+    lists: &[],
+};

@@ -1,0 +1,32 @@
+//! `stream.*`.
+
+use std::time::Duration;
+
+use super::Section;
+use crate::config::option::{duration, option, secs};
+
+pub(super) const SECTION: Section = Section {
+    name: "stream",
+    doc: "The life of one connection.",
+    options: &[
+        option(
+            "stream.heartbeat",
+            duration(|c| &mut c.stream.heartbeat, Duration::from_millis(100), secs(600)),
+            "The time between two heartbeats. At most `stream.max_age`.",
+            "15s",
+        ),
+        option(
+            "stream.retry",
+            duration(|c| &mut c.stream.retry, Duration::from_millis(10), secs(300)),
+            "What clients are told to wait before they reconnect, randomised by ±50 %.",
+            "5s",
+        ),
+        option(
+            "stream.max_age",
+            duration(|c| &mut c.stream.max_age, secs(1), Duration::from_hours(7 * 24)),
+            "The longest life of a connection, randomised by ±20 %.",
+            "30m",
+        ),
+    ],
+    lists: &[],
+};
