@@ -8,10 +8,18 @@
 //! arguments, and so are bytes that somebody else has fetched.
 
 mod base32;
+pub mod cache;
+pub mod forward;
 pub mod key;
+mod moment;
 mod record;
 mod refused;
+pub mod ticket;
+pub mod token;
 
+pub use cache::{Cache, Fingerprint};
 pub use key::{ApiKey, KeyHash, KeyId};
 pub use record::{KeyRecord, Previous, Tenants};
 pub use refused::Refused;
+pub use ticket::Tickets;
+pub use token::{Algorithm, Authority, Issuer, Tokens};
