@@ -124,7 +124,7 @@ fn lone(settings: &Settings, folder: &std::path::Path) -> anyhow::Result<(Latenc
     let tenant = tenant();
     let log = open_log(folder)?;
     log.open_tenant(&tenant)?;
-    let mut bare = Bare::made_ahead(folder)?;
+    let mut bare = Bare::made_ahead(folder, "bare")?;
     let maker = Maker::new(0, 1, false);
     let appends = || {
         let mut latencies = Latencies::default();

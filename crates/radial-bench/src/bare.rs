@@ -27,8 +27,8 @@ pub(crate) struct Bare {
 
 impl Bare {
     /// A file of zeros made ahead, as the log has it.
-    pub(crate) fn made_ahead(folder: &Path) -> anyhow::Result<Self> {
-        let path = folder.join("bare-ahead");
+    pub(crate) fn made_ahead(folder: &Path, name: &str) -> anyhow::Result<Self> {
+        let path = folder.join(name);
         std::fs::write(&path, vec![0; usize::try_from(AHEAD_BYTES)?])?;
         let file = OpenOptions::new().write(true).open(&path)?;
         file.sync_all()?;
@@ -64,7 +64,7 @@ impl Bare {
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
     let folder = settings.scratch()?;
     let mut files = [
-        ("made ahead", Bare::made_ahead(folder.path())?),
+        ("made ahead", Bare::made_ahead(folder.path(), "made-ahead")?),
         ("appended", Bare::appended(folder.path())?),
     ]
     .map(|(name, file)| (name, file, Vec::new()));

@@ -1,4 +1,5 @@
-//! The bare round trip: a byte to another core and back, over loopback, with nothing around it.
+//! The bare round trip: a byte to another core and back, over loopback, with nothing around it, or
+//! with nothing but a bare fsync before the answer.
 //!
 //! On an idle machine it is mostly the time that two sleeping cores take to wake up. No hub can
 //! answer faster.
@@ -9,6 +10,7 @@ use std::net::{TcpListener, TcpStream};
 use anyhow::Context as _;
 
 use crate::Settings;
+use crate::bare::Bare;
 use crate::figures::Latencies;
 use crate::machine::{self, HUB_CORE};
 
@@ -20,7 +22,9 @@ pub(crate) struct Echo {
 
 impl Echo {
     /// Starts the thread, on the hub's core. It ends when the connection is closed.
-    pub(crate) fn start(settings: &Settings) -> anyhow::Result<Self> {
+    ///
+    /// With a file, each byte is answered after a write and a fsync.
+    pub(crate) fn start(settings: &Settings, mut file: Option<Bare>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("no port can be had")?;
         let socket = TcpStream::connect(listener.local_addr()?)?;
         socket.set_nodelay(true)?;
@@ -33,6 +37,9 @@ impl Echo {
             }
             let mut byte = [0];
             while other.read(&mut byte)? > 0 {
+                if let Some(file) = &mut file {
+                    file.write()?;
+                }
                 other.write_all(&byte)?;
             }
             Ok(())

@@ -8,19 +8,27 @@ use anyhow::{Context as _, ensure};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
+use crate::clock;
+
 /// If nothing happens for so long, the hub is dead or the bench is wrong.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A set of sockets.
 pub(crate) struct Epoll {
     fd: OwnedFd,
+    awake: bool,
     ready: Vec<epoll::Event>,
 }
 
 impl Epoll {
     pub(crate) fn new() -> anyhow::Result<Self> {
         let fd = epoll::create(epoll::CreateFlags::CLOEXEC).context("no epoll set can be made")?;
-        Ok(Self { fd, ready: Vec::with_capacity(256) })
+        Ok(Self { fd, awake: false, ready: Vec::with_capacity(256) })
+    }
+
+    /// Asks again and again instead of sleeping, so that no answer waits for this core to wake up.
+    pub(crate) fn stay_awake(&mut self) {
+        self.awake = true;
     }
 
     /// Watches a socket for anything that changes, under this name.
@@ -32,10 +40,13 @@ impl Epoll {
 
     /// Waits, and puts the names of the sockets that changed into `names`.
     pub(crate) fn wait(&mut self, names: &mut Vec<usize>) -> anyhow::Result<()> {
-        let patience = Timespec::try_from(PATIENCE)?;
+        let patience = Timespec::try_from(if self.awake { Duration::ZERO } else { PATIENCE })?;
         self.ready.clear();
-        epoll::wait(&self.fd, spare_capacity(&mut self.ready), Some(&patience))
-            .context("waiting for sockets failed")?;
+        let began = clock::now();
+        while self.ready.is_empty() && began.elapsed() < PATIENCE {
+            epoll::wait(&self.fd, spare_capacity(&mut self.ready), Some(&patience))
+                .context("waiting for sockets failed")?;
+        }
         ensure!(!self.ready.is_empty(), "nothing was answered in {} s", PATIENCE.as_secs());
         names.clear();
         for event in &self.ready {

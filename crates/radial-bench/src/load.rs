@@ -56,6 +56,12 @@ impl Load {
         Ok(Self { epoll, publishers: connected, buffer: vec![0; 256 * 1024] })
     }
 
+    /// Never sleeps while an answer is due: its core's waking up is not in the latencies.
+    pub(crate) fn stay_awake(mut self) -> Self {
+        self.epoll.stay_awake();
+        self
+    }
+
     /// Every publisher sends its next request as soon as the last one is answered. Ids are
     /// numbered on from `next_id`.
     pub(crate) fn run(&mut self, until: Until, next_id: &mut u64) -> anyhow::Result<Run> {
