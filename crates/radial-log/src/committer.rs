@@ -162,7 +162,7 @@ impl Drop for PoisonOnPanic {
     }
 }
 
-fn batch_record(waiting: &Waiting) -> Record {
+fn batch_record(waiting: &Waiting) -> Record<'_> {
     let first = waiting.placed.first().map(|placed| &placed.event);
     Record::Batch {
         tenant: waiting.tenant.no,

@@ -4,6 +4,7 @@
 //! the log can be derived again. The layout is postcard's, whose wire format is stable; a change
 //! of these types is a change of [`FORMAT_VERSION`](crate::store::FORMAT_VERSION).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use radial_protocol::event::{Event, Head, TimeMs};
@@ -18,7 +19,7 @@ pub(crate) type TenantNo = u32;
 
 /// One thing that happened to the log.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Record {
+pub(crate) enum Record<'a> {
     /// Events with adjacent offsets.
     Batch {
         /// Whose.
@@ -28,7 +29,7 @@ pub(crate) enum Record {
         /// When the hub took them.
         received_at: TimeMs,
         /// The events, in order.
-        events: Vec<StoredEvent>,
+        events: Vec<StoredEvent<'a>>,
     },
     /// Offsets up to here may be shown to readers before they are on stable storage.
     Reserve {
@@ -39,7 +40,7 @@ pub(crate) enum Record {
     },
 }
 
-impl Record {
+impl Record<'_> {
     /// Whose record it is.
     pub(crate) fn tenant(&self) -> TenantNo {
         match self {
@@ -48,11 +49,12 @@ impl Record {
     }
 }
 
-/// An event as files hold it; its place is beside it.
+/// An event as files hold it; its place is beside it. Borrowed when it is written, so that nothing
+/// is copied but into the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct StoredEvent {
-    pub(crate) head: Head,
-    pub(crate) members: String,
+pub(crate) struct StoredEvent<'a> {
+    pub(crate) head: Cow<'a, Head>,
+    pub(crate) members: Cow<'a, str>,
     pub(crate) fingerprint: Option<Fingerprint>,
     /// What the event did to the entity that its head names.
     pub(crate) effect: Option<Effect>,
@@ -87,11 +89,11 @@ pub(crate) struct Changed {
     pub(crate) row: EntityRow,
 }
 
-impl StoredEvent {
-    pub(crate) fn of(placed: &Placed) -> Self {
+impl<'a> StoredEvent<'a> {
+    pub(crate) fn of(placed: &'a Placed) -> Self {
         Self {
-            head: placed.event.head.clone(),
-            members: placed.event.members().to_owned(),
+            head: Cow::Borrowed(&placed.event.head),
+            members: Cow::Borrowed(placed.event.members()),
             fingerprint: placed.fingerprint,
             effect: placed.effect,
         }
@@ -99,15 +101,22 @@ impl StoredEvent {
 
     pub(crate) fn into_event(self, epoch: Epoch, offset: Offset, received_at: TimeMs) -> Event {
         let place = Cursor { epoch, offset };
-        Event::from_members(self.head, Some(place), received_at, &self.members)
+        Event::from_members(self.head.into_owned(), Some(place), received_at, &self.members)
     }
 }
 
 /// A row of the store's event table.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Row {
+pub(crate) struct Row<'a> {
     pub(crate) received_at: TimeMs,
-    pub(crate) event: StoredEvent,
+    pub(crate) event: StoredEvent<'a>,
+}
+
+impl Row<'_> {
+    /// When the hub took the event of a row, without reading the rest of it.
+    pub(crate) fn received_at(row: &[u8]) -> Option<TimeMs> {
+        postcard::take_from_bytes(row).ok().map(|(received_at, _)| received_at)
+    }
 }
 
 /// What the index knows of an id.

@@ -36,6 +36,7 @@ impl Store {
             let mut new_heads = Vec::with_capacity(changes.len());
             for (no, change) in changes {
                 let mut head: HeadRow = head_of(&heads, *no)?;
+                let mut known_ids = Vec::new();
                 for placed in &change.events {
                     let Some(offset) = placed.event.offset() else { continue };
                     let key = (*no, offset.get());
@@ -50,7 +51,7 @@ impl Store {
                     }
                     if let Some(known) = KnownId::of(placed) {
                         let id = placed.event.head.event_id.as_str();
-                        ids.insert((*no, id), encode(&known).as_slice()).map_err(fail)?;
+                        known_ids.push((id, known));
                         id_ages.insert(key, id).map_err(fail)?;
                     }
                     if let Some(changed) = &placed.changed {
@@ -58,6 +59,11 @@ impl Store {
                         let key = (*no, changed.key.as_str());
                         entities.insert(key, row.as_slice()).map_err(fail)?;
                     }
+                }
+                // Ids are scattered: in order, each page of their tree is touched once.
+                known_ids.sort_by_key(|(id, _)| *id);
+                for (id, known) in known_ids {
+                    ids.insert((*no, id), encode(&known).as_slice()).map_err(fail)?;
                 }
                 if let Some(place) = change.head {
                     head.stand_at(place);

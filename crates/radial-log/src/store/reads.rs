@@ -27,7 +27,7 @@ impl Store {
         after: Offset,
         head: Offset,
         limit: PageLimit,
-    ) -> Result<Vec<(Offset, Option<Row>)>, StoreError> {
+    ) -> Result<Vec<(Offset, Option<Row<'static>>)>, StoreError> {
         let transaction = self.database.begin_read().map_err(fail)?;
         let events = transaction.open_table(EVENTS).map_err(fail)?;
         let mut rows = Vec::new();
@@ -81,7 +81,7 @@ impl Store {
         let mut range = events.range((no, offset.get())..=(no, u64::MAX)).map_err(fail)?;
         let Some(entry) = range.next() else { return Ok(None) };
         let (key, value) = entry.map_err(fail)?;
-        let received_at = decode::<Row>(value.value()).map(|row| row.received_at);
+        let received_at = Row::received_at(value.value());
         Ok(received_at.map(|received_at| (offset_of(key.value().1), received_at)))
     }
 }

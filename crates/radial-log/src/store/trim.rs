@@ -7,7 +7,7 @@ use super::heads::{HeadRow, head_of};
 use super::{
     EVENTS, HEADS, ID_AGES, IDS, LOST, RECENTS, Store, StoreError, fail, offset_of, readable,
 };
-use crate::record::{KnownId, Row, TenantNo, decode, encode};
+use crate::record::{KnownId, Row, TenantNo, encode};
 use crate::retention::{Plan, STEP_ROWS};
 use crate::settings::Retention;
 use crate::tenant::{ID_WINDOW_EVENTS, ID_WINDOW_MS};
@@ -30,7 +30,8 @@ impl Store {
         let rows = transaction.open_table(EVENTS).map_err(fail)?;
         for entry in rows.range((no, 0)..=(no, u64::MAX)).map_err(fail)?.take(STEP_ROWS) {
             let (key, value) = entry.map_err(fail)?;
-            let received_at = decode::<Row>(value.value()).map_or(0, |row| row.received_at.0);
+            let received_at =
+                Row::received_at(value.value()).map_or(0, |received_at| received_at.0);
             let goes = received_at < keep.oldest_ms(now.0)
                 || keep.events.is_some_and(|most| events > most)
                 || keep.bytes.is_some_and(|most| bytes > most);
