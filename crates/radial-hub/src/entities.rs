@@ -55,6 +55,7 @@ impl Hub {
         grants: &Arc<Grants>,
         query: &EntityQuery,
     ) -> Result<EntityPage, Problem> {
+        self.check_credential(grants)?;
         self.timeline(&grants.tenant)?;
         let filter = self.entity_filter(grants, query.channels.clone())?;
         let after = query.after.clone().map(|(channel, id)| {

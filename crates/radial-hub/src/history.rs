@@ -62,6 +62,8 @@ impl Hub {
         grants: &Arc<Grants>,
         query: &HistoryQuery,
     ) -> Result<HistoryPage, Problem> {
+        self.check_credential(grants)?;
+        self.timeline(&grants.tenant)?;
         if !grants.history {
             return Err(Problem::new(Code::Forbidden, "the credential may not read history"));
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use radial_fanout::{Timeline, TimelineLimit};
 use radial_log::{Clock, EmbeddedLog, EventLog, Health, RealDisk};
@@ -11,6 +12,7 @@ use radial_protocol::filter::SubscribeRoles;
 use radial_protocol::{Code, Event, Problem, TenantId};
 use radial_registry::Registry;
 
+use crate::control::{Control, ControlError};
 use crate::runtime::Runtime;
 use crate::stats::Stats;
 
@@ -30,6 +32,10 @@ pub struct Config {
     pub timeline: TimelineLimit,
     /// Whether the hub starts switched off.
     pub disabled: bool,
+    /// The oldest that a token may be, by the time at which it says it was issued. Older ones count
+    /// no more, and revocations older than that are forgotten. `None`: tokens may be of any age, and
+    /// revocations are kept for ever.
+    pub token_age_max: Option<Duration>,
 }
 
 /// Why a hub cannot be opened.
@@ -47,6 +53,9 @@ pub enum OpenError {
         #[source]
         source: radial_log::AppendError,
     },
+    /// The control state cannot be read.
+    #[error(transparent)]
+    Control(#[from] ControlError),
 }
 
 /// Whether the hub can serve, and why not.
@@ -62,17 +71,20 @@ pub enum Readiness {
     LogFailed(String),
     /// The log takes no writes until there is room, for this reason.
     LogFull(String),
+    /// So many things that operators did act on this node, but the log does not have them.
+    ControlUnstored(usize),
 }
 
 /// One hub: a log, a timeline per tenant, and the rules.
 pub struct Hub {
-    pub(crate) log: Box<dyn EventLog>,
+    pub(crate) log: Arc<dyn EventLog>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) subscribe_roles: Arc<SubscribeRoles>,
     pub(crate) runtime: Runtime,
     pub(crate) stats: Stats,
     timelines: HashMap<TenantId, Arc<Timeline>>,
-    disabled: AtomicBool,
+    pub(crate) control: Control,
+    pub(crate) token_age_max: Option<Duration>,
     draining: AtomicBool,
 }
 
@@ -105,14 +117,18 @@ impl Hub {
         }
         // Nothing has been published yet, so that no commit can have missed its timeline.
         let timelines = timelines.get_or_init(|| ready).clone();
+        let log: Arc<dyn EventLog> = Arc::new(log);
+        let control = Control::open(Arc::clone(&log), runtime.clone(), config.disabled)?;
+        control.forget(config.token_age_max);
         Ok(Self {
-            log: Box::new(log),
+            log,
+            control,
+            token_age_max: config.token_age_max,
             subscribe_roles: Arc::new(subscribe_roles(&config.registry)),
             registry: config.registry,
             runtime,
             stats: Stats::default(),
             timelines,
-            disabled: AtomicBool::new(config.disabled),
             draining: AtomicBool::new(false),
         })
     }
@@ -136,11 +152,14 @@ impl Hub {
     pub fn readiness(&self) -> Readiness {
         if self.draining.load(Ordering::Relaxed) {
             Readiness::Draining
-        } else if self.disabled.load(Ordering::Relaxed) {
+        } else if self.control.is_disabled() {
             Readiness::Disabled
         } else {
             match self.log.health() {
-                Health::Ok => Readiness::Ready,
+                Health::Ok => match self.control.unstored() {
+                    0 => Readiness::Ready,
+                    count => Readiness::ControlUnstored(count),
+                },
                 Health::Full(what) => Readiness::LogFull(what),
                 Health::Poisoned(reason) => Readiness::LogFailed(reason),
             }
@@ -175,7 +194,10 @@ impl Hub {
             Readiness::Draining => {
                 Err(Problem::new(Code::Draining, "this node is shutting down; try again"))
             }
-            Readiness::Ready | Readiness::LogFailed(_) | Readiness::LogFull(_) => Ok(()),
+            Readiness::Ready
+            | Readiness::LogFailed(_)
+            | Readiness::LogFull(_)
+            | Readiness::ControlUnstored(_) => Ok(()),
         }
     }
 }

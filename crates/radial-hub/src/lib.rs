@@ -7,6 +7,7 @@
 
 mod admission;
 mod beginning;
+mod control;
 mod entities;
 mod history;
 mod hub;
@@ -17,6 +18,7 @@ mod stats;
 mod subscription;
 
 pub use beginning::Start;
+pub use control::{Actor, ControlError, CredentialState, Recorded, Revocation, Subject, Switch};
 pub use entities::{EntityPage, EntityQuery};
 pub use history::{HistoryPage, HistoryQuery};
 pub use hub::{Config, Hub, OpenError, Readiness};

@@ -38,6 +38,7 @@ impl Hub {
         grants: &Grants,
         requests: Vec<Result<PublishRequest, Problem>>,
     ) -> Result<Vec<PublishResult>, Problem> {
+        self.check_credential(grants)?;
         self.check_open()?;
         let timeline = self.timeline(&grants.tenant)?;
         let now = self.runtime.now();
@@ -97,6 +98,7 @@ impl Hub {
         grants: &Grants,
         requests: Vec<Result<PublishRequest, Problem>>,
     ) -> Result<Vec<Accepted>, Problem> {
+        self.check_credential(grants)?;
         self.check_open()?;
         let timeline = self.timeline(&grants.tenant)?;
         let now = self.runtime.now();

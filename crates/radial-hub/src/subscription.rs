@@ -85,6 +85,7 @@ impl Hub {
         grants: Arc<Grants>,
         request: SubscribeRequest,
     ) -> Result<Subscription, Problem> {
+        self.check_credential(&grants)?;
         self.check_open()?;
         let timeline = Arc::clone(self.timeline(&grants.tenant)?);
         let filter = Filter::new(

@@ -8,12 +8,16 @@ use std::time::Duration;
 use radial_hub::Hub;
 use radial_registry::{Folder, Registry, RegistryError};
 use tokio::net::TcpListener;
+use tokio::time::MissedTickBehavior;
 
 use crate::app::{App, Mode};
 use crate::clock;
 use crate::config::Config;
 use crate::http::accept::{AcceptSettings, accept, listen};
 use crate::http::router::router;
+
+/// How often changes are offered again to a log that refused them.
+const TIDY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a hub could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +89,7 @@ impl Server {
             log: config.log.settings(),
             timeline: config.timeline,
             disabled: config.hub.disabled,
+            token_age_max: Some(config.hub.token_age_max).filter(|age| !age.is_zero()),
         };
         let opened = tokio::task::spawn_blocking(|| Hub::open(hub_config, clock::runtime())).await;
         let hub = opened
@@ -125,6 +130,7 @@ impl Server {
             router(Arc::clone(&app)),
             self.accept,
         ));
+        let tidying = tokio::spawn(tidy(Arc::clone(&app)));
         stop.await;
         tracing::info!("draining");
         app.hub.drain();
@@ -137,10 +143,24 @@ impl Server {
             app.cut.cancel();
             open.wait().await;
         }
+        // It ends with the drain; it does not panic.
+        let _ = tidying.await;
         let hub = Arc::clone(&app.hub);
         // The log syncs on a thread of its own; a panic there has been reported by the log.
         let _ = tokio::task::spawn_blocking(move || hub.close()).await;
         tracing::info!("stopped");
+    }
+}
+
+/// Looks after the control state until the drain begins.
+async fn tidy(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(TIDY_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => app.hub.tidy_control().await,
+            () = app.drain.cancelled() => return,
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod support;
 
+mod control;
 mod entities;
 mod order;
 mod publishing;

@@ -22,17 +22,24 @@ pub(crate) struct TestHub {
 impl TestHub {
     /// A hub whose timelines keep so many events, so that readers fall behind them.
     pub(crate) fn with_timeline(events: usize) -> Self {
+        Self::with_config(|config| config.timeline.events = events)
+    }
+
+    /// A hub of one tenant, but for what is changed here.
+    pub(crate) fn with_config(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let tenant = TenantId::new("acme").unwrap();
-        let config = Config {
+        let mut config = Config {
             folder: folder.path().to_owned(),
             boot: None,
             tenants: vec![tenant.clone()],
             registry: Arc::new(Registry::builtin()),
             log: radial_log::Settings::default(),
-            timeline: TimelineLimit { events, bytes: usize::MAX },
+            timeline: TimelineLimit { events: 1_000, bytes: usize::MAX },
             disabled: false,
+            token_age_max: None,
         };
+        change(&mut config);
         let random = std::sync::Mutex::new(fastrand::Rng::with_seed(7));
         let random = move || random.lock().unwrap().u64(..);
         let runtime = Runtime::new(|| TimeMs(1_000), || Duration::ZERO, random);
@@ -41,7 +48,7 @@ impl TestHub {
     }
 
     pub(crate) fn new() -> Self {
-        Self::with_timeline(1_000)
+        Self::with_config(|_| {})
     }
 }
 

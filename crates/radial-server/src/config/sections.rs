@@ -10,6 +10,8 @@ mod server;
 mod stream;
 mod timeline;
 
+use std::time::Duration;
+
 use super::option::{ConfigOption, find_in};
 use super::records::RecordList;
 use super::secret::Via;
@@ -18,6 +20,7 @@ use super::settings::Config;
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const PIB: usize = 1024 * 1024 * 1024 * MIB;
+const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// One section of the file.
 pub(super) struct Section {

@@ -66,6 +66,8 @@ pub struct Certificate {
 pub struct Hub {
     /// Whether the hub starts switched off. Default false.
     pub disabled: bool,
+    /// The oldest that a token may be; zero: any age. Default zero; up to 100 years.
+    pub token_age_max: Duration,
     /// The tenants, each once. Default `dev` alone; 1 to 10,000.
     pub tenants: Vec<TenantId>,
     /// The folder of event types; relative to the working directory. Default none.
@@ -221,6 +223,7 @@ impl Default for Hub {
     fn default() -> Self {
         Self {
             disabled: false,
+            token_age_max: Duration::ZERO,
             tenants: vec![TenantId::new("dev").expect("it keeps to the alphabet")],
             registry: None,
             builtin_types: true,

@@ -23,6 +23,10 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
         Readiness::Disabled => (false, Some("an operator switched the hub off".to_owned())),
         Readiness::Draining => (false, Some("the hub is shutting down".to_owned())),
         Readiness::LogFull(what) => (false, Some(format!("the log takes no writes: {what}"))),
+        Readiness::ControlUnstored(count) => {
+            let reason = format!("{count} changes by operators act here, but are not stored");
+            (false, Some(reason))
+        }
         Readiness::LogFailed(reason) => (false, Some(format!("the log takes no writes: {reason}"))),
     };
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

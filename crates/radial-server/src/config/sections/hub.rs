@@ -1,10 +1,12 @@
 //! `hub.*`.
 
+use std::time::Duration;
+
 use radial_protocol::TenantId;
 
-use super::Section;
+use super::{CENTURY, Section};
 use crate::config::kind::{Kind, Texts, distinct, name_alphabet};
-use crate::config::option::option;
+use crate::config::option::{duration, option};
 
 const TENANTS_MAX: usize = 10_000;
 
@@ -44,6 +46,14 @@ pub(super) const SECTION: Section = Section {
             Kind::Boolean(|c| &mut c.hub.builtin_types),
             "Whether the built-in event types are registered.",
             "false",
+        ),
+        option(
+            "hub.token_age_max",
+            duration(|c| &mut c.hub.token_age_max, Duration::ZERO, CENTURY),
+            "The oldest that a token may be, by its `iat`; older ones, and those without, count no more. \
+             Revocations of users, sessions and tokens are forgotten when they are older than this. \
+             `0s` means no limit, and then revocations are remembered for ever.",
+            "24h",
         ),
     ],
     lists: &[],

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use super::{MIB, PIB, Section};
+use super::{CENTURY, MIB, PIB, Section};
 use crate::config::option::{bytes, choice, count, duration, option, secs};
 use crate::config::settings::DurabilityMode;
-
-const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
 
 pub(super) const SECTION: Section = Section {
     name: "log",
