@@ -19,6 +19,11 @@ use clap::Parser as _;
 use cli::Cli;
 use failure::Failure;
 
+/// Events are made on one thread and freed on another, which is what the system's allocator is
+/// slowest at: see `docs/adr/0010-mimalloc.md`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
