@@ -143,6 +143,11 @@ impl Hub {
         &self.runtime
     }
 
+    /// What the logs of all tenants take.
+    pub fn usage(&self) -> radial_log::Usage {
+        self.log.usage()
+    }
+
     /// What was counted.
     pub fn stats(&self) -> &Stats {
         &self.stats

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::disk::RealDisk;
 use crate::embedded::{OpenError, open_store};
-use crate::entity;
+use crate::entity::{self, EntityRow};
 use crate::record::{Record, decode};
 use crate::store::{CLEAN, Store, TenantRow, WATERMARK};
 use crate::wal::recover;
@@ -126,7 +126,7 @@ impl<'a> Examination<'a> {
         let versions = std::mem::take(&mut self.versions);
         for (key, version) in versions {
             let known = self.store.entity(self.row.no, &key)?;
-            if known.as_ref().map(|row| row.version) != Some(version) {
+            if !self.explains(known.as_ref(), version)? {
                 let known = known.map_or_else(|| "none".to_owned(), |row| row.version.to_string());
                 let key = key.replace('\0', " ");
                 self.find(&format!(
@@ -135,6 +135,18 @@ impl<'a> Examination<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether an entity is what its newest event that is left says, or what one said that has gone
+    /// since because its time to live was over.
+    fn explains(&self, known: Option<&EntityRow>, version: u64) -> Result<bool, OpenError> {
+        let Some(known) = known else { return Ok(false) };
+        if known.version <= version {
+            return Ok(known.version == version);
+        }
+        let place = Offset::ZERO.plus(known.changed_at);
+        let stands = self.store.time_at(self.row.no, place)?;
+        Ok(stands.is_none_or(|(offset, _)| offset != place))
     }
 
     fn examine_events(&mut self) -> Result<(), OpenError> {

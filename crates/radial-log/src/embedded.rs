@@ -15,7 +15,7 @@ use crate::disk::Disk;
 use crate::entity_pages;
 use crate::event_log::{
     Append, AppendError, AppendFuture, Bounds, EntityPages, EntitySelection, EventLog, Health,
-    OnCommit, Outcome, Page, PageLimit, ReadError,
+    OnCommit, Outcome, Page, PageLimit, ReadError, Usage,
 };
 use crate::flusher::{FlushQueue, Flusher};
 use crate::queue::{CommitQueue, Waiting};
@@ -273,6 +273,15 @@ impl EventLog for EmbeddedLog {
         })
     }
 
+    fn usage(&self) -> Usage {
+        let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all = Usage::default();
+        for tenant in tenants.values().filter(|tenant| !tenant.id.is_control()) {
+            all += tenant.usage();
+        }
+        all
+    }
+
     fn health(&self) -> Health {
         match self.counters.poison.get() {
             Some(reason) => Health::Poisoned(reason.clone()),
@@ -319,11 +328,14 @@ pub(crate) fn open_store(folder: &Path) -> Result<Store, OpenError> {
         _ => OpenError::Store(error),
     })?;
     match store.number(VERSION)? {
-        Some(found) if found != FORMAT_VERSION => {
+        Some(found) if found != FORMAT_VERSION && found != 1 => {
             Err(OpenError::OtherFormat { found, known: FORMAT_VERSION })
         }
-        _ => {
+        found => {
             store.make_tables()?;
+            if found == Some(1) {
+                store.upgrade_from_1()?;
+            }
             Ok(store)
         }
     }

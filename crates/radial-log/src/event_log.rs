@@ -172,7 +172,30 @@ pub struct Usage {
     /// Events.
     pub events: u64,
     /// The bytes of events, as stored.
-    pub bytes: u64,
+    pub event_bytes: u64,
+    /// Entities, without tombstones.
+    pub entities: u64,
+    /// The bytes of entities and tombstones, as stored.
+    pub entity_bytes: u64,
+    /// What is left of entities that were deleted.
+    pub tombstones: u64,
+}
+
+impl Usage {
+    /// The bytes that count for a quota.
+    pub fn bytes(&self) -> u64 {
+        self.event_bytes.saturating_add(self.entity_bytes)
+    }
+}
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.event_bytes += other.event_bytes;
+        self.entities += other.entities;
+        self.entity_bytes += other.entity_bytes;
+        self.tombstones += other.tombstones;
+    }
 }
 
 /// Whether the log does its work.
@@ -289,6 +312,9 @@ pub trait EventLog: Send + Sync {
 
     /// What the tenant's log holds; `None` if it is not open.
     fn bounds(&self, tenant: &TenantId) -> Option<Bounds>;
+
+    /// What all tenants take together, as of the last half second; the hub's own is not counted.
+    fn usage(&self) -> Usage;
 
     /// Whether the log does its work.
     fn health(&self) -> Health;

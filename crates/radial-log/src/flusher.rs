@@ -184,10 +184,10 @@ impl Flusher {
             tenants.values().cloned().collect()
         };
         let now = self.clock.now();
-        for tenant in tenants {
+        for tenant in tenants.iter().filter(|tenant| tenant.is_due(now)) {
             let retention = self.settings.retention_of(&tenant.id);
-            while !self.flushes.is_pressing() && trim(&self.store, &tenant, retention, now)? {}
-            let bytes = tenant.usage().bytes;
+            while !self.flushes.is_pressing() && trim(&self.store, tenant, retention, now)? {}
+            let bytes = tenant.usage().bytes();
             let quota = retention.quota_bytes.filter(|quota| bytes >= *quota);
             tenant.set_full(quota.map(|quota| {
                 format!("the tenant's events take {bytes} bytes, its quota is {quota}")
@@ -216,7 +216,7 @@ impl Flusher {
         let Some(quota) = self.settings.quota_bytes else { return Room::Enough };
         let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
         let others = tenants.values().filter(|tenant| !tenant.id.is_control());
-        let bytes: u64 = others.map(|tenant| tenant.usage().bytes).sum();
+        let bytes: u64 = others.map(|tenant| tenant.usage().bytes()).sum();
         if bytes >= quota {
             Room::OwnOnly(format!("events take {bytes} bytes, the quota is {quota}"))
         } else {

@@ -1,7 +1,8 @@
 //! Retention: what no longer has to be kept leaves the store, a little at a time.
 //!
 //! First it is decided what goes, then readers are told, then it is deleted: a reader that looks
-//! at the bounds after it has read cannot have missed anything silently.
+//! at the bounds after it has read cannot have missed anything silently. Events whose time to live
+//! is over go wherever they stand, and nobody is told: nobody would have got them.
 
 use std::sync::PoisonError;
 
@@ -16,14 +17,36 @@ use crate::tenant::Tenant;
 pub(crate) const STEP_ROWS: usize = 2_000;
 
 /// What is to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// The oldest offset that is kept.
     pub(crate) first: Offset,
     /// Events of class `recent` at or before this one go.
     pub(crate) recent_gone: Offset,
-    /// Ids of events at or before this one are forgotten.
-    pub(crate) ids_gone: Offset,
+    /// Events whose time to live is over.
+    pub(crate) expired: Vec<u64>,
+    /// Events whose ids are forgotten.
+    pub(crate) ids: Vec<u64>,
+    /// Events that deleted an entity of which nothing is to be known any more.
+    pub(crate) tombstones: Vec<u64>,
+    /// Whether anything goes.
+    pub(crate) any: bool,
+    /// If nothing does: nothing will before this time, unless something is added.
+    pub(crate) due: TimeMs,
+}
+
+impl Plan {
+    pub(crate) fn nothing(first: Offset, recent_gone: Offset) -> Self {
+        Self {
+            first,
+            recent_gone,
+            expired: Vec::new(),
+            ids: Vec::new(),
+            tombstones: Vec::new(),
+            any: false,
+            due: TimeMs(u64::MAX),
+        }
+    }
 }
 
 /// Does one step for a tenant; whether anything went.
@@ -34,7 +57,10 @@ pub(crate) fn trim(
     now: TimeMs,
 ) -> Result<bool, StoreError> {
     let plan = store.plan_trim(tenant.no, retention, now)?;
-    let Some(plan) = plan else { return Ok(false) };
+    if !plan.any {
+        tenant.rest_until(plan.due);
+        return Ok(false);
+    }
     {
         let mut visible = tenant.visible.write().unwrap_or_else(PoisonError::into_inner);
         visible.first = visible.first.max(plan.first);
@@ -42,7 +68,7 @@ pub(crate) fn trim(
         let first = visible.first;
         visible.lost.retain(|lost| lost.to >= first);
     }
-    let head = store.trim(tenant.no, plan)?;
+    let head = store.trim(tenant.no, &plan)?;
     tenant.set_usage(head.usage());
     Ok(true)
 }

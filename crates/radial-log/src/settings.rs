@@ -37,7 +37,10 @@ pub struct Retention {
     pub keep: Keep,
     /// How much of the events of class `recent` is kept, inside that.
     pub keep_recent: Keep,
-    /// The most bytes that the tenant may take; beyond, its writes are refused. `None`: no limit of
+    /// How long it is known of a deleted entity that it was; never shorter than the event that
+    /// deleted it is kept. `None`: for ever.
+    pub keep_tombstones: Option<Duration>,
+    /// The most bytes that the tenant's events and entities may take; beyond, its writes are refused. `None`: no limit of
     /// its own.
     pub quota_bytes: Option<u64>,
 }
@@ -51,7 +54,7 @@ pub struct Settings {
     pub retention: Retention,
     /// Tenants whose logs are kept otherwise.
     pub tenants: HashMap<TenantId, Retention>,
-    /// The most bytes that all tenants may take; beyond, writes are refused. `None`: no limit.
+    /// The most bytes that the events and entities of all tenants may take; beyond, writes are refused. `None`: no limit.
     pub quota_bytes: Option<u64>,
     /// Writes are refused while the file system has less than this left.
     pub reserve_bytes: u64,
@@ -64,6 +67,7 @@ impl Settings {
             return Retention {
                 keep: Keep::FOREVER,
                 keep_recent: Keep::FOREVER,
+                keep_tombstones: None,
                 quota_bytes: None,
             };
         }
@@ -85,7 +89,7 @@ impl Default for Settings {
 }
 
 impl Default for Retention {
-    /// 30 days or 4 GiB; `recent` for 1 hour or 10,000 events (protocol §4); no quota.
+    /// 30 days or 4 GiB; tombstones for 30 days; `recent` for 1 hour or 10,000 events (protocol §4); no quota.
     fn default() -> Self {
         const DAY: Duration = Duration::from_hours(24);
         Self {
@@ -95,6 +99,7 @@ impl Default for Retention {
                 events: Some(10_000),
                 bytes: None,
             },
+            keep_tombstones: Some(30 * DAY),
             quota_bytes: None,
         }
     }
@@ -104,9 +109,13 @@ impl Keep {
     /// Everything, for ever.
     pub const FOREVER: Self = Self { age: None, events: None, bytes: None };
 
-    /// The time before which events are too old at this time.
-    pub(crate) fn oldest_ms(self, now_ms: u64) -> u64 {
-        let age_ms = self.age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
-        age_ms.map_or(0, |age_ms| now_ms.saturating_sub(age_ms))
+    /// The age in milliseconds.
+    pub(crate) fn age_ms(self) -> Option<u64> {
+        self.age.map(whole_ms)
     }
+}
+
+/// A duration in milliseconds.
+pub(crate) fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

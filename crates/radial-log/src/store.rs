@@ -11,10 +11,12 @@
 //! | `heads` | number → a [`HeadRow`] |
 //! | `recents` | number, offset → when; the events of class `recent` |
 //! | `id-ages` | number, offset → the event id that is known since then |
+//! | `expiries` | number, when, offset → nothing; the events that have a time to live |
 //! | `events` | number, offset → a [`Row`](crate::record::Row) |
 //! | `ids` | number, event id → a [`KnownId`](crate::record::KnownId) |
 //! | `lost` | number, last offset → the place before the stretch |
 //! | `entities` | number, [key](crate::entity::key) → an [`EntityRow`](crate::entity::EntityRow) |
+//! | `tombstones` | number, offset → when, and the key of the entity that the event there deleted |
 
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
@@ -27,16 +29,20 @@ use crate::record::{TenantNo, decode};
 mod apply;
 mod entities;
 mod heads;
+mod plan;
 mod reads;
+mod tables;
 mod trim;
+mod upgrade;
 
 pub(crate) use apply::TenantChange;
 pub(crate) use entities::FrozenEntities;
 pub(crate) use heads::{HeadPlace, HeadRow, TenantRow};
 use reads::Lookup;
+use tables::Tables;
 
 /// The version of everything in the folder. A change of [`crate::record`] or of a table raises it.
-pub(crate) const FORMAT_VERSION: u64 = 1;
+pub(crate) const FORMAT_VERSION: u64 = 2;
 
 /// Whether the last stop was clean.
 pub(crate) const CLEAN: &str = "clean";
@@ -55,6 +61,8 @@ const TENANTS: TableDefinition<'_, &str, (u32, u64)> = TableDefinition::new("ten
 const HEADS: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("heads");
 const RECENTS: TableDefinition<'_, (u32, u64), u64> = TableDefinition::new("recents");
 const ID_AGES: TableDefinition<'_, (u32, u64), &str> = TableDefinition::new("id-ages");
+const EXPIRIES: TableDefinition<'_, (u32, u64, u64), ()> = TableDefinition::new("expiries");
+const TOMBSTONES: TableDefinition<'_, (u32, u64), (u64, &str)> = TableDefinition::new("tombstones");
 const EVENTS: TableDefinition<'_, (u32, u64), &[u8]> = TableDefinition::new("events");
 const IDS: TableDefinition<'_, (u32, &str), &[u8]> = TableDefinition::new("ids");
 const LOST: TableDefinition<'_, (u32, u64), u64> = TableDefinition::new("lost");
@@ -96,13 +104,8 @@ impl Store {
             transaction.open_table(TEXTS).map_err(fail)?;
             transaction.open_table(TENANTS).map_err(fail)?;
             transaction.open_table(HEADS).map_err(fail)?;
-            transaction.open_table(EVENTS).map_err(fail)?;
-            transaction.open_table(IDS).map_err(fail)?;
             transaction.open_table(LOST).map_err(fail)?;
-            transaction.open_table(ENTITIES).map_err(fail)?;
-            transaction.open_table(RECENTS).map_err(fail)?;
-            transaction.open_table(ID_AGES).map_err(fail)?;
-            Ok(())
+            Tables::open(transaction).map(drop)
         })
     }
 

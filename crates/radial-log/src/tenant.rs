@@ -1,6 +1,7 @@
 //! One tenant's end of the log: what has been decided, and what readers may see of it.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use radial_protocol::event::{EntityVersion, Event, TimeMs};
@@ -28,6 +29,8 @@ pub(crate) struct Tenant {
     pub(crate) visible: RwLock<Visible>,
     /// What of it is in the store.
     usage: Mutex<Usage>,
+    /// Retention has nothing to do before this time, in milliseconds, unless something is added.
+    due_ms: AtomicU64,
 }
 
 /// What publishers decide under the tenant's lock.
@@ -93,7 +96,7 @@ impl Tenant {
             young_entities: HashMap::new(),
         };
         let (sequencing, visible) = (Mutex::new(sequencing), RwLock::new(visible));
-        Self { id, no, epoch, sequencing, visible, usage }
+        Self { id, no, epoch, sequencing, visible, usage, due_ms: AtomicU64::new(0) }
     }
 
     /// What of the tenant is in the store.
@@ -103,6 +106,16 @@ impl Tenant {
 
     pub(crate) fn set_usage(&self, usage: Usage) {
         *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = usage;
+        self.rest_until(TimeMs(0));
+    }
+
+    /// Whether retention may have something to do.
+    pub(crate) fn is_due(&self, now: TimeMs) -> bool {
+        now.0 >= self.due_ms.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn rest_until(&self, due: TimeMs) {
+        self.due_ms.store(due.0, Ordering::Relaxed);
     }
 
     /// Refuses the tenant's writes while it has reached a limit of its own; `None`: it has not.

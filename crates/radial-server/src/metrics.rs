@@ -10,6 +10,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use radial_hub::{Readiness, Tallies};
+use radial_log::Usage;
 
 use crate::app::App;
 
@@ -21,6 +22,7 @@ pub(crate) fn text(app: &App) -> String {
         sockets: connections.sockets.load(Ordering::Relaxed),
         streams: connections.streams.load(Ordering::Relaxed),
         streams_opened: connections.streams_opened.load(Ordering::Relaxed),
+        usage: app.hub.usage(),
         ready: app.hub.readiness() == Readiness::Ready,
     };
     let mut registry = Registry::with_prefix("radial");
@@ -37,6 +39,7 @@ struct Snapshot {
     sockets: u64,
     streams: u64,
     streams_opened: u64,
+    usage: Usage,
     ready: bool,
 }
 
@@ -96,8 +99,27 @@ impl Collector for Snapshot {
             "Events kept from a connection that asked for them, by reason.",
             "reason",
             &[("expired", tallies.expired)],
-        )
+        )?;
+        encode_usage(&mut encoder, &self.usage)
     }
+}
+
+fn encode_usage(encoder: &mut DescriptorEncoder<'_>, usage: &Usage) -> Result<(), std::fmt::Error> {
+    gauge(encoder, "log_events", "Events in the store, of all tenants.", usage.events)?;
+    gauges(
+        encoder,
+        "log_bytes",
+        "What events and entities take in the store, as quotas count it.",
+        "part",
+        &[("events", usage.event_bytes), ("entities", usage.entity_bytes)],
+    )?;
+    gauge(encoder, "entities", "Entities that are there.", usage.entities)?;
+    gauge(
+        encoder,
+        "tombstones",
+        "Entities that were deleted and are still known.",
+        usage.tombstones,
+    )
 }
 
 fn gauge(
@@ -108,6 +130,22 @@ fn gauge(
 ) -> Result<(), std::fmt::Error> {
     let value = i64::try_from(value).unwrap_or(i64::MAX);
     ConstGauge::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
+}
+
+fn gauges(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    label: &str,
+    values: &[(&'static str, u64)],
+) -> Result<(), std::fmt::Error> {
+    let mut descriptor = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (value_of_label, value) in values {
+        let labels = [(label, *value_of_label)];
+        let value = i64::try_from(*value).unwrap_or(i64::MAX);
+        ConstGauge::new(value).encode(descriptor.encode_family(&labels)?)?;
+    }
+    Ok(())
 }
 
 fn counter(

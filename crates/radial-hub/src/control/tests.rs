@@ -55,6 +55,10 @@ impl EventLog for RefusingLog {
         self.log.bounds(tenant)
     }
 
+    fn usage(&self) -> radial_log::Usage {
+        radial_log::Usage::default()
+    }
+
     fn health(&self) -> Health {
         self.log.health()
     }

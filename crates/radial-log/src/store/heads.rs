@@ -5,6 +5,7 @@ use radial_protocol::{Epoch, Offset, TenantId};
 use redb::{ReadableDatabase as _, ReadableTable};
 use serde::{Deserialize, Serialize};
 
+use super::upgrade::HeadRowOf1;
 use super::{HEADS, LOST, Store, StoreError, TENANTS, fail, offset_of, readable};
 use crate::event_log::{Missing, MissingReason, Usage};
 use crate::record::TenantNo;
@@ -32,6 +33,27 @@ pub(crate) struct HeadRow {
     /// The oldest offset that is kept; nothing has gone while it is 0. The oldest row does not say
     /// it: `recent` events before it may have gone for reasons of their own.
     pub(super) first: u64,
+    /// Entities that are there; tombstones are counted apart.
+    pub(super) entities: u64,
+    /// What entities and tombstones take together.
+    pub(super) entity_bytes: u64,
+    pub(super) tombstones: u64,
+}
+
+impl From<HeadRowOf1> for HeadRow {
+    fn from(head: HeadRowOf1) -> Self {
+        Self {
+            offset: head.offset,
+            received_at: head.received_at,
+            reserved: head.reserved,
+            events: head.events,
+            bytes: head.bytes,
+            recents: head.recents,
+            recent_gone: head.recent_gone,
+            first: head.first,
+            ..Self::default()
+        }
+    }
 }
 
 impl HeadRow {
@@ -51,9 +73,20 @@ impl HeadRow {
         offset_of(self.recent_gone)
     }
 
+    /// The oldest offset that is kept.
+    pub(crate) fn first(&self) -> Offset {
+        offset_of(self.first.max(1))
+    }
+
     /// What the tenant takes.
     pub(crate) fn usage(&self) -> Usage {
-        Usage { events: self.events, bytes: self.bytes }
+        Usage {
+            events: self.events,
+            event_bytes: self.bytes,
+            entities: self.entities,
+            entity_bytes: self.entity_bytes,
+            tombstones: self.tombstones,
+        }
     }
 
     pub(crate) fn stand_at(&mut self, place: HeadPlace) {
@@ -84,7 +117,6 @@ impl Store {
             let Ok(name) = TenantId::stored(name.value()) else { continue };
             let (no, epoch) = value.value();
             let head: HeadRow = head_of(&heads, no)?;
-            let first = offset_of(head.first.max(1));
             let lost = lost
                 .range((no, 0)..=(no, u64::MAX))
                 .map_err(fail)?
@@ -94,7 +126,10 @@ impl Store {
                     Ok(Missing { reason: MissingReason::Restart, from, to })
                 })
                 .collect::<Result<_, StoreError>>()?;
-            rows.push((name, TenantRow { no, epoch: Epoch::new(epoch), head, first, lost }));
+            rows.push((
+                name,
+                TenantRow { no, epoch: Epoch::new(epoch), head, first: head.first(), lost },
+            ));
         }
         Ok(rows)
     }

@@ -2,13 +2,17 @@
 
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use radial_log::doctor::inspect;
 use radial_log::{Effect, EventLog as _, OpenError, Outcome};
 use radial_protocol::Offset;
 use radial_protocol::event::Persistence;
 
-use crate::support::{Folder, append, cards, change, entry, keyed, offsets, open, segments};
+use crate::support::{
+    Folder, Opening, append, cards, change, entry, keyed, offsets, open, segments, wait_until,
+};
 
 #[tokio::test]
 async fn the_doctor_finds_nothing_in_a_folder_that_was_stopped_or_killed() {
@@ -44,18 +48,24 @@ async fn the_doctor_finds_damage_and_refuses_a_folder_in_use() {
     assert!(report.findings.iter().any(|what| what.contains("is damaged")), "{report:?}");
 }
 
-/// A hub of format 1 that was killed: three events in its store, two in its write-ahead file.
-#[tokio::test]
-async fn a_folder_of_format_1_is_read() {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format-1");
+/// A folder of a format as a hub of that time left it.
+fn fixture(format: &str, files: &[&str]) -> Folder {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(format);
     let folder = Folder::new();
     std::fs::create_dir(folder.path().join("wal")).unwrap();
-    for name in ["store.redb", "wal/00000000000000000005.wal"] {
+    for name in files {
         let packed = std::fs::File::open(fixture.join(format!("{name}.gz"))).unwrap();
         let mut bytes = Vec::new();
         flate2::read::GzDecoder::new(packed).read_to_end(&mut bytes).unwrap();
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
+    folder
+}
+
+/// A hub of format 1 that was killed: three events in its store, two in its write-ahead file.
+#[tokio::test]
+async fn a_folder_of_format_1_is_read() {
+    let folder = fixture("format-1", &["store.redb", "wal/00000000000000000005.wal"]);
     assert_eq!(inspect(folder.path()).unwrap().findings, Vec::<String>::new());
     let log = open(&folder, "a");
     assert_eq!(offsets(&log, Offset::ZERO), [1, 2, 3, 4, 5]);
@@ -64,4 +74,31 @@ async fn a_folder_of_format_1_is_read() {
     let (place, cards) = cards(&log);
     assert_eq!((place, cards[0].version), (5, 2));
     assert_eq!(cards[0].state.as_deref(), Some(r#"{"n":1.0,"m":2}"#));
+    let usage = log.usage();
+    assert_eq!((usage.events, usage.entities, usage.tombstones), (5, 1, 0));
+    assert!(usage.entity_bytes > 0);
+    drop(log);
+    assert_eq!(inspect(folder.path()).unwrap().findings, Vec::<String>::new());
+}
+
+/// A hub of format 2 that was killed: five events in its store, one with a time to live and one that
+/// deleted a card; two in its write-ahead file.
+#[tokio::test]
+async fn a_folder_of_format_2_is_read() {
+    let folder = fixture("format-2", &["store.redb", "wal/00000000000000000001.wal"]);
+    assert_eq!(inspect(folder.path()).unwrap().findings, Vec::<String>::new());
+    let opening = Opening::default();
+    let clock = Arc::clone(&opening.clock);
+    let log = opening.open(&folder).unwrap();
+    assert_eq!(offsets(&log, Offset::ZERO), [1, 2, 3, 4, 5, 6, 7]);
+    let usage = log.usage();
+    assert_eq!((usage.events, usage.entities, usage.tombstones), (7, 1, 1));
+    let again = log.append(append(vec![keyed("stored", 1), keyed("young", 1)])).await.unwrap();
+    assert!(matches!(again[..], [Outcome::Duplicate(_), Outcome::Duplicate(_)]), "{again:?}");
+    let (_, cards) = cards(&log);
+    assert_eq!((cards[0].version, cards[1].version), (2, 2));
+    assert_eq!(cards[0].state.as_deref(), Some(r#"{"n":1.0,"m":2}"#));
+    assert_eq!(cards[1].state, None);
+    clock.store(6_000, Ordering::SeqCst);
+    wait_until("its time is over", || log.usage().events == 6).await;
 }

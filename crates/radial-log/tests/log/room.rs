@@ -18,7 +18,7 @@ use crate::support::{Folder, Opening, append, entry, keyed, offsets, tenant, wai
 const FOREVER: Keep = Keep::FOREVER;
 
 fn keeping(keep: Keep, keep_recent: Keep) -> Settings {
-    let retention = Retention { keep, keep_recent, quota_bytes: None };
+    let retention = Retention { keep, keep_recent, quota_bytes: None, ..Retention::default() };
     Settings { retention, reserve_bytes: 0, ..Settings::default() }
 }
 
@@ -188,7 +188,7 @@ async fn each_tenant_is_kept_by_its_own_settings_and_told_by_its_own_gap() {
     let retention = |events| Retention {
         keep: Keep { events: Some(events), ..FOREVER },
         keep_recent: FOREVER,
-        quota_bytes: None,
+        ..Retention::default()
     };
     let settings = Settings {
         retention: retention(5),

@@ -86,7 +86,7 @@ pub struct Log {
     pub relaxed_window: Duration,
     /// How long events are kept. Default 30 days; 1 minute to 100 years.
     pub keep_age: Duration,
-    /// How many of a tenant's newest events are kept. Default a thousand million; 1 to 10^12.
+    /// How many of a tenant's newest events are kept; 0: no limit. Default 0; up to 10^12.
     pub keep_events: usize,
     /// How many bytes of a tenant's newest events are kept. Default 4 GiB; 1 MiB to 1 PiB.
     pub keep_bytes: usize,
@@ -94,7 +94,9 @@ pub struct Log {
     pub recent_age: Duration,
     /// How many of a tenant's newest events of class `recent` are kept. Default 10,000; 1 to 10^9.
     pub recent_events: usize,
-    /// The most bytes of all tenants' events; 0: no limit. Default 0; up to 1 PiB.
+    /// How long tombstones of entities are kept. Default 30 days; 1 s to 100 years.
+    pub keep_tombstones: Duration,
+    /// The most bytes of all tenants' events and entities; 0: no limit. Default 0; up to 1 PiB.
     pub quota_bytes: usize,
     /// What is left free on the disk. Default 256 MiB; 0 to 1 TiB.
     pub reserve_bytes: usize,
@@ -160,7 +162,7 @@ impl Log {
             retention: Retention {
                 keep: Keep {
                     age: Some(self.keep_age),
-                    events: Some(self.keep_events as u64),
+                    events: (self.keep_events > 0).then_some(self.keep_events as u64),
                     bytes: Some(self.keep_bytes as u64),
                 },
                 keep_recent: Keep {
@@ -168,6 +170,7 @@ impl Log {
                     events: Some(self.recent_events as u64),
                     bytes: None,
                 },
+                keep_tombstones: Some(self.keep_tombstones),
                 quota_bytes: None,
             },
             tenants: HashMap::new(),
@@ -237,10 +240,11 @@ impl Default for Log {
             durability: DurabilityMode::Durable,
             relaxed_window: Duration::from_millis(100),
             keep_age: Duration::from_hours(30 * 24),
-            keep_events: 1_000_000_000,
+            keep_events: 0,
             keep_bytes: 4 * 1024 * 1024 * 1024,
             recent_age: Duration::from_hours(1),
             recent_events: 10_000,
+            keep_tombstones: Duration::from_hours(30 * 24),
             quota_bytes: 0,
             reserve_bytes: 256 * 1024 * 1024,
         }

@@ -30,8 +30,8 @@ pub(super) const SECTION: Section = Section {
         ),
         option(
             "log.keep_events",
-            count(|c| &mut c.log.keep_events, 1, 1_000_000_000_000),
-            "How many of the newest events are kept.",
+            count(|c| &mut c.log.keep_events, 0, 1_000_000_000_000),
+            "How many of the newest events are kept. 0 means no limit.",
             "1000000",
         ),
         option(
@@ -53,9 +53,17 @@ pub(super) const SECTION: Section = Section {
             "100000",
         ),
         option(
+            "log.keep_tombstones",
+            duration(|c| &mut c.log.keep_tombstones, secs(1), CENTURY),
+            "How long it is known that a deleted entity was there, and its last version; never shorter \
+             than the event that deleted it is kept.",
+            "7d",
+        ),
+        option(
             "log.quota_bytes",
             bytes(|c| &mut c.log.quota_bytes, 0, PIB),
-            "The most bytes that the events of all tenants may take; beyond, publishes are answered 507. \
+            "The most bytes that the events and entities of all tenants may take; beyond, publishes are \
+             answered 507. \
              0 means no limit.",
             "50GiB",
         ),
