@@ -23,6 +23,12 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let _ = steps.run("deny", || deny(root));
     let _ = steps.run("generate", || generate::run(root, generate::Options { check: true }));
     let _ = test::run_steps(root, &mut steps);
+    // After the tests, which install the packages.
+    let files = crate::repo::files(root)?;
+    for folder in test::node_packages(root, &files, "lint") {
+        let lint = || process::run(command(&root.join(folder), "npm", &["run", "lint"]));
+        let _ = steps.run(format!("npm run lint in {folder}"), lint);
+    }
     let options = fuzz::Options { seconds: FUZZ_SECONDS, target: None };
     let _ = steps.run("fuzz", || fuzz::run(root, &options));
     println!("\n{}", steps.summary());

@@ -16,12 +16,12 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
 /// The steps of the tests, so that `ci` can show them in its own table.
 pub(crate) fn run_steps(root: &Path, steps: &mut Steps) -> anyhow::Result<()> {
     let files = repo::files(root)?;
-    let suites = node_suites(root, &files);
+    let suites = node_packages(root, &files, "test");
     for folder in crate::prepare::locked_folders(&files) {
         let name = format!("npm ci in {folder}");
         steps.run(name, || crate::prepare::npm_packages(&root.join(folder)))?;
     }
-    if suites.iter().any(|suite| suite.starts_with("web/")) {
+    if !suites.is_empty() {
         steps.run("chromium", crate::prepare::chromium)?;
     }
     let cargo = |arguments: &[&str]| process::run(command(root, "cargo", arguments));
@@ -49,21 +49,21 @@ fn radial_binary(root: &Path) -> anyhow::Result<PathBuf> {
     Ok(binary)
 }
 
-/// The folders of packages/ and web/ whose package.json has a test script, packages first.
-fn node_suites<'a>(root: &Path, files: &'a [String]) -> Vec<&'a str> {
+/// The folders of packages/ and web/ whose package.json has this script, packages first.
+pub(crate) fn node_packages<'a>(root: &Path, files: &'a [String], script: &str) -> Vec<&'a str> {
     let folders = files.iter().filter_map(|path| path.strip_suffix("/package.json"));
     folders
         .filter(|folder| folder.starts_with("packages/") || folder.starts_with("web/"))
         .filter(|folder| {
             let text = std::fs::read_to_string(root.join(folder).join("package.json"));
-            text.is_ok_and(|text| has_test_script(&text))
+            text.is_ok_and(|text| has_script(&text, script))
         })
         .collect()
 }
 
-fn has_test_script(package: &str) -> bool {
+fn has_script(package: &str, script: &str) -> bool {
     let package: serde_json::Value = serde_json::from_str(package).unwrap_or_default();
-    package.pointer("/scripts/test").is_some_and(serde_json::Value::is_string)
+    package.pointer(&format!("/scripts/{script}")).is_some_and(serde_json::Value::is_string)
 }
 
 #[cfg(test)]
@@ -85,11 +85,12 @@ mod tests {
             files.push(format!("{name}/package.json"));
         }
         files.sort();
-        assert_eq!(node_suites(folder.path(), &files), ["packages/client", "web/board"]);
+        let tested = node_packages(folder.path(), &files, "test");
+        assert_eq!(tested, ["packages/client", "web/board"]);
     }
 
     #[test]
-    fn a_broken_package_json_has_no_test_script() {
-        assert!(!has_test_script("{"));
+    fn a_broken_package_json_has_no_script() {
+        assert!(!has_script("{", "test"));
     }
 }
