@@ -1,0 +1,281 @@
+/**
+ * Does what the state machine asks: opens and closes links, waits, probes, gets credentials. It
+ * decides nothing about states and knows no handlers and no tabs.
+ */
+import { backoffMs } from './backoff.js';
+import { Timer } from './clock.js';
+import { RadialError } from './errors.js';
+import type { Intake } from './intake.js';
+import { Link, type LinkOwner } from './link.js';
+import { reduce } from './machine/table.js';
+import {
+  initialMachine,
+  type Effect,
+  type Machine,
+  type MachineEvent,
+  type TransportName,
+} from './machine/types.js';
+import { anyCovers } from './pattern.js';
+import type { Settings, TokenReason } from './settings.js';
+import { loadTransport, type TransportClass } from './transport/load.js';
+import { httpRequest, type End, type StreamRequest } from './transport/transport.js';
+import type { Frame } from './wire.js';
+
+/** What the application wants to receive. */
+export interface Wish {
+  channels: readonly string[];
+  types: readonly string[];
+  snapshot: readonly string[];
+  start: Readonly<Record<string, string>>;
+}
+
+export interface ConnectionOwner {
+  wish(): Wish;
+  /** A frame that came for the first time. */
+  frame(frame: Frame): void;
+  /** The machine made a step. */
+  changed(before: Machine, event: MachineEvent): void;
+}
+
+/** A token that is not there after this time is not waited for. */
+const TOKEN_TIMEOUT_MS = 30_000;
+/** A probe after something changed for the better comes this soon, in milliseconds. */
+const SOON_MS = 1_000;
+
+export class Connection implements LinkOwner {
+  machine: Machine;
+  /** When the next attempt begins, by the clock; null while there is none to wait for. */
+  nextRetryAt: number | null = null;
+  main: Link | null = null;
+  #probe: Link | null = null;
+  #opening = new AbortController();
+  #probing = new AbortController();
+  readonly #settings: Settings;
+  readonly #intake: Intake;
+  readonly #owner: ConnectionOwner;
+  readonly #wait: Timer;
+  readonly #probeWait: Timer;
+
+  constructor(settings: Settings, intake: Intake, owner: ConnectionOwner, online: boolean) {
+    this.#settings = settings;
+    this.#intake = intake;
+    this.#owner = owner;
+    this.#wait = new Timer(settings.clock, () => this.send({ type: 'due' }));
+    this.#probeWait = new Timer(settings.clock, () => this.send({ type: 'probeDue' }));
+    this.machine = initialMachine({
+      order: settings.transports,
+      maxStrikes: settings.maxReconnectAttempts,
+      polling: settings.enablePollingFallback,
+      online,
+    });
+  }
+
+  /** Makes one step of the machine and does what it asks. */
+  send(event: MachineEvent): void {
+    const before = this.machine;
+    const [machine, effects] = reduce(before, event);
+    this.machine = machine;
+    for (const effect of effects) this.#perform(effect);
+    if (machine !== before) this.#owner.changed(before, event);
+  }
+
+  /** Makes the connection cover what the application wants now; narrower is left for later. */
+  refilter(): void {
+    const main = this.main;
+    // An attempt that is only being prepared asks for the wish itself.
+    if (!main) return;
+    const wish = this.#owner.wish();
+    const has = main.request;
+    if (
+      wish.channels.every((name) => anyCovers(has.channels, name)) &&
+      wish.types.every((name) => anyCovers(has.types, name))
+    )
+      return;
+    if (this.#probe) this.#endProbe({ type: 'probeLost' });
+    if (main.connectionId === undefined) return void this.#open(false);
+    const add = { channels: wish.channels, types: wish.types };
+    this.#widen(main, add).then(
+      () => Object.assign(has, add),
+      () => void (main === this.main && this.#open(false)),
+    );
+  }
+
+  async #widen(
+    main: Link,
+    add: { channels: readonly string[]; types: readonly string[] },
+  ): Promise<void> {
+    if (main.send({ op: 'subscribe', id: 'add', ...add })) return;
+    await this.#post(
+      '/api/sse/subscriptions',
+      { connectionId: main.connectionId, add },
+      main.request,
+    );
+  }
+
+  /** Gives an open stream a newer credential; without one the hub will say goodbye. */
+  async renew(): Promise<void> {
+    const main = this.main;
+    if (!main || !this.#settings.getToken) return;
+    const token = await this.token('expiring', this.#opening.signal);
+    if (main !== this.main || token === null || main.send({ op: 'token', token })) return;
+    await this.#post(
+      '/api/auth/renew',
+      { connectionId: main.connectionId },
+      { ...main.request, token },
+    );
+  }
+
+  async #post(path: string, body: unknown, request: StreamRequest): Promise<void> {
+    const { fetch } = this.#settings;
+    const init = httpRequest(this.#settings, request.token, { 'content-type': 'application/json' });
+    const response = await fetch(request.base + path, {
+      ...init,
+      method: 'POST',
+      body: JSON.stringify(body),
+    });
+    if (!response.ok)
+      throw new RadialError('not-found', `${path} was answered ${response.status}.`);
+  }
+
+  /** Asks the application for its credential, for a limited time. */
+  async token(reason: TokenReason, signal: AbortSignal): Promise<string | null> {
+    const { getToken, clock } = this.#settings;
+    if (!getToken) return null;
+    return new Promise((resolve, reject) => {
+      const timer = new Timer(clock, () =>
+        reject(new RadialError('token', 'No token came in time.')),
+      );
+      timer.set(TOKEN_TIMEOUT_MS);
+      Promise.resolve()
+        .then(() => getToken({ reason, signal }))
+        .then(resolve, reject)
+        .finally(() => timer.clear());
+    });
+  }
+
+  opened(link: Link): void {
+    if (link === this.main) this.send({ type: 'opened' });
+  }
+
+  proved(link: Link): void {
+    if (link === this.main) this.send({ type: 'proved' });
+    else if (link === this.#probe) this.send({ type: 'probeProved' });
+  }
+
+  frame(frame: Frame, link: Link): void {
+    if (this.#intake.take(frame, link === this.main)) this.#owner.frame(frame);
+  }
+
+  ended(end: End, link: Link): void {
+    if (link === this.#probe) {
+      this.#endProbe({ type: 'probeLost', missing: end.type === 'missing' });
+    } else if (link === this.main) {
+      this.main = null;
+      this.send(end);
+    }
+  }
+
+  #endProbe(event: MachineEvent): void {
+    this.#closeProbe();
+    this.send(event);
+  }
+
+  #perform(effect: Effect): void {
+    const { clock, backoff, random, probeIntervalMs } = this.#settings;
+    switch (effect.do) {
+      case 'open':
+        return void this.#open(effect.renew);
+      case 'close':
+        return this.#close();
+      case 'wait': {
+        const ms = backoffMs(effect.attempt, effect.floorMs, backoff, random);
+        this.nextRetryAt = clock.now() + ms;
+        return this.#wait.set(ms);
+      }
+      case 'probeLater': {
+        const spread = (2 / 3 + (random() * 2) / 3) * probeIntervalMs;
+        return this.#probeWait.set(effect.soon ? Math.min(SOON_MS, spread) : spread);
+      }
+      case 'probe':
+        return void this.#openProbe(effect.transport);
+      case 'adopt':
+        this.main?.close();
+        this.main = this.#probe;
+        this.#probe = null;
+        return;
+      case 'check':
+        this.main?.check();
+    }
+  }
+
+  #close(): void {
+    this.#opening.abort();
+    this.#wait.clear();
+    this.nextRetryAt = null;
+    this.main?.close();
+    this.main = null;
+    this.#probeWait.clear();
+    this.#closeProbe();
+  }
+
+  #closeProbe(): void {
+    this.#probing.abort();
+    this.#probe?.close();
+    this.#probe = null;
+  }
+
+  async #open(renew: boolean): Promise<void> {
+    this.#wait.clear();
+    this.nextRetryAt = null;
+    this.#opening.abort();
+    const { signal } = (this.#opening = new AbortController());
+    this.main?.close();
+    this.main = null;
+    try {
+      const [transport, request] = await this.#prepare(
+        this.machine.transport,
+        renew ? 'rejected' : 'connect',
+        signal,
+      );
+      if (!signal.aborted) this.main = new Link(transport, request, this, this.#settings);
+    } catch (error) {
+      if (!signal.aborted) this.send(endOfPreparation(error));
+    }
+  }
+
+  async #openProbe(transport: TransportName): Promise<void> {
+    const { signal } = (this.#probing = new AbortController());
+    try {
+      const [code, request] = await this.#prepare(transport, 'connect', signal);
+      if (signal.aborted) return;
+      // Without a place a second connection could not tell what the first one has had.
+      if (request.cursor === null) return this.send({ type: 'probeLost' });
+      this.#probe = new Link(code, { ...request, snapshot: [] }, this, this.#settings);
+    } catch {
+      if (!signal.aborted) this.send({ type: 'probeLost' });
+    }
+  }
+
+  async #prepare(
+    transport: TransportName,
+    reason: TokenReason,
+    signal: AbortSignal,
+  ): Promise<[TransportClass, StreamRequest]> {
+    const [code, base, token] = await Promise.all([
+      loadTransport(transport, this.#settings),
+      this.#settings.baseUrl(),
+      this.token(reason, signal),
+    ]);
+    return [code, { base, token, cursor: this.#intake.cursor, ...this.#owner.wish() }];
+  }
+}
+
+/** What it means that an attempt could not even begin. */
+function endOfPreparation(cause: unknown): End {
+  const error =
+    cause instanceof RadialError
+      ? cause
+      : new RadialError('token', 'The attempt could not begin.', { cause });
+  const final = ['unauthorized', 'forbidden', 'invalid-url'].includes(error.code);
+  return final ? { type: 'refused', error } : { type: 'lost', cause: 'busy', error };
+}

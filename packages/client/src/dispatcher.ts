@@ -1,0 +1,114 @@
+/**
+ * Hands events to handlers: in order for each handler and type, one failure without consequences
+ * for anybody else, and never more waiting than a limit. It knows no connection.
+ */
+import type { Clock } from './clock.js';
+import { RadialError } from './errors.js';
+import type { HubEvent, StandardSchema } from './events.js';
+import { anyCovers } from './pattern.js';
+import { Subscription, type SubscriptionOptions } from './subscription.js';
+import type { WireEvent } from './wire.js';
+
+export type AnyHandler = (event: any) => unknown;
+
+export interface DispatcherOptions {
+  clock: Clock;
+  schemas: Readonly<Record<string, StandardSchema | undefined>>;
+  onInvalid: 'drop' | 'pass';
+  maxQueued: number;
+  /** A handler failed, or an event did not fit its schema. */
+  onError(error: unknown, event: HubEvent): void;
+  /** A handler was too slow for too long: what waited for it is gone. */
+  onOverflow(count: number): void;
+}
+
+export class Dispatcher {
+  readonly #subscriptions = new Set<Subscription>();
+  readonly #options: DispatcherOptions;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  add(types: readonly string[], handler: AnyHandler, options: SubscriptionOptions): Subscription {
+    const subscription = new Subscription(types, handler, options, this.#options);
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  remove(subscription: Subscription): void {
+    this.#subscriptions.delete(subscription);
+    subscription.close();
+  }
+
+  /** The subscriptions that have this type or pattern, and this handler if one is named. */
+  find(type: string, handler?: AnyHandler): Subscription[] {
+    const fits = (one: Subscription) =>
+      one.types.includes(type) && (!handler || one.handler === handler);
+    return [...this.#subscriptions].filter(fits);
+  }
+
+  get subscriptions(): ReadonlySet<Subscription> {
+    return this.#subscriptions;
+  }
+
+  /** How many events wait for handlers. */
+  get queued(): number {
+    let count = 0;
+    for (const subscription of this.#subscriptions) count += subscription.queued;
+    return count;
+  }
+
+  /**
+   * Gives an event to every handler that wants it.
+   * @returns a promise if any of them did not finish at once; it gives false if one failed
+   */
+  dispatch(wire: WireEvent): boolean | Promise<boolean> {
+    const event = wire as HubEvent;
+    event.type = wire.eventType;
+    event.data = wire.eventData;
+    const schema = this.#options.schemas[event.type];
+    if (!schema) return this.#deliver(event, undefined);
+    return this.#deliver(event, this.#check(event, schema));
+  }
+
+  #deliver(
+    event: HubEvent,
+    valid: boolean | Promise<boolean> | undefined,
+  ): boolean | Promise<boolean> {
+    let finished = true;
+    const waiting: Promise<boolean>[] = [];
+    for (const subscription of [...this.#subscriptions]) {
+      if (!anyCovers(subscription.types, event.type)) continue;
+      if (subscription.channels && !anyCovers(subscription.channels, event.channel)) continue;
+      const done = subscription.push(event, valid);
+      if (done instanceof Promise) waiting.push(done);
+      else finished &&= done;
+    }
+    if (waiting.length === 0) return finished;
+    return Promise.all(waiting).then((all) => finished && all.every(Boolean));
+  }
+
+  /** Whether the event may go on; a promise where the schema takes its time. */
+  #check(event: HubEvent, schema: StandardSchema): boolean | Promise<boolean> {
+    const judge = (result: Awaited<ReturnType<StandardSchema['~standard']['validate']>>) => {
+      if (!result.issues) {
+        event.data = event.eventData = result.value;
+        return true;
+      }
+      const message = result.issues.map((issue) => issue.message).join('; ');
+      this.#options.onError(new RadialError('invalid-event', `${event.type}: ${message}`), event);
+      return this.#options.onInvalid === 'pass';
+    };
+    const failed = (error: unknown) => {
+      this.#options.onError(error, event);
+      return false;
+    };
+    try {
+      const result = schema['~standard'].validate(event.eventData);
+      return result instanceof Promise ? result.then(judge).catch(failed) : judge(result);
+    } catch (error) {
+      return failed(error);
+    }
+  }
+}

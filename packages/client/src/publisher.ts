@@ -1,0 +1,145 @@
+/** Publishing and acknowledging over HTTP, whatever transport the events come by. */
+import { backoffMs } from './backoff.js';
+import { Timer } from './clock.js';
+import { errorOf, RadialError } from './errors.js';
+import type { Published } from './events.js';
+import { newId, type Settings, type TokenReason } from './settings.js';
+import { httpRequest } from './transport/transport.js';
+
+export interface PublishOptions {
+  signal?: AbortSignal;
+  /** How often a lost or busy attempt is made again, with the same `eventId`. Default 4. */
+  retries?: number;
+}
+
+/** An event as it goes over the wire. */
+export type Envelope = Record<string, unknown> & { eventType: string; eventId: string };
+
+const RETRIES = 4;
+const TIMEOUT_MS = 15_000;
+/** Smaller bodies are not worth a coding. */
+const GZIP_FROM_BYTES = 1_024;
+/** And neither are those that hardly shrink. */
+const GZIP_PAYS_BELOW = 0.9;
+
+/** Accepts the short names too, and gives the event its idempotency key. */
+function envelopeOf(event: Record<string, any>): Envelope {
+  const { type, data, ...rest } = event;
+  return {
+    eventId: newId(),
+    ...(type === undefined ? {} : { eventType: type, eventData: data }),
+    ...rest,
+  } as Envelope;
+}
+
+/** gzip where it pays and where the platform can. */
+export async function encodeBody(
+  text: string,
+): Promise<{ body: string | Uint8Array<ArrayBuffer>; headers: Record<string, string> }> {
+  const plain = { body: text, headers: { 'content-type': 'application/json' } };
+  if (text.length < GZIP_FROM_BYTES || typeof CompressionStream === 'undefined') return plain;
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'));
+  const body = new Uint8Array(await new Response(stream).arrayBuffer());
+  if (body.length > text.length * GZIP_PAYS_BELOW) return plain;
+  return { body, headers: { ...plain.headers, 'content-encoding': 'gzip' } };
+}
+
+export class Publisher {
+  readonly #settings: Settings;
+  readonly #token: (reason: TokenReason, signal: AbortSignal) => Promise<string | null>;
+
+  constructor(
+    settings: Settings,
+    token: (reason: TokenReason, signal: AbortSignal) => Promise<string | null>,
+  ) {
+    this.#settings = settings;
+    this.#token = token;
+  }
+
+  /** Publishes one event, again and again until the hub has answered or the tries are used up. */
+  async publish(event: Record<string, any>, options: PublishOptions = {}): Promise<Published> {
+    return this.post(this.#settings.paths.publish, envelopeOf(event), options);
+  }
+
+  async acknowledge(eventIds: readonly string[]): Promise<void> {
+    await this.post('/api/sse/acks', { eventIds });
+  }
+
+  /** Posts JSON; a lost or busy attempt is made again, a refused credential is replaced once. */
+  async post(
+    path: string,
+    value: unknown,
+    { signal, retries = RETRIES }: PublishOptions = {},
+  ): Promise<any> {
+    const { backoff, random } = this.#settings;
+    const encoded = await encodeBody(JSON.stringify(value));
+    let reason: TokenReason = 'publish';
+    for (let attempt = 0; ;) {
+      try {
+        return await this.#once(path, encoded, reason, signal);
+      } catch (cause) {
+        if (signal?.aborted)
+          throw new RadialError('aborted', 'The request was given up.', { cause });
+        const error =
+          cause instanceof RadialError
+            ? cause
+            : new RadialError('unreachable', 'The hub could not be reached.', { cause });
+        if (error.status === 401 && reason === 'publish' && this.#settings.getToken)
+          reason = 'rejected';
+        else if (!error.retryable || attempt >= retries) throw error;
+        else
+          await this.#pause(backoffMs(attempt++, error.retryAfterMs ?? 0, backoff, random), signal);
+      }
+    }
+  }
+
+  async #once(
+    path: string,
+    { body, headers }: Awaited<ReturnType<typeof encodeBody>>,
+    reason: TokenReason,
+    outer?: AbortSignal,
+  ): Promise<unknown> {
+    const settings = this.#settings;
+    const abort = new AbortController();
+    const stop = () => abort.abort(outer?.reason);
+    outer?.addEventListener('abort', stop);
+    if (outer?.aborted) stop();
+    const timer = new Timer(settings.clock, () =>
+      abort.abort(new RadialError('timeout', 'The hub did not answer in time.')),
+    );
+    timer.set(TIMEOUT_MS);
+    try {
+      const token = await this.#token(reason, abort.signal);
+      const init = httpRequest(settings, token, headers);
+      const response = await settings.fetch((await settings.baseUrl()) + path, {
+        ...init,
+        method: 'POST',
+        body,
+        signal: abort.signal,
+      });
+      if (!response.ok) throw await errorOf(response);
+      const text = await response.text();
+      return text ? JSON.parse(text) : undefined;
+    } catch (error) {
+      throw abort.signal.aborted && abort.signal.reason instanceof RadialError
+        ? abort.signal.reason
+        : error;
+    } finally {
+      timer.clear();
+      outer?.removeEventListener('abort', stop);
+    }
+  }
+
+  #pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = () => {
+        timer.clear();
+        signal?.removeEventListener('abort', finish);
+        resolve();
+      };
+      const timer = new Timer(this.#settings.clock, finish);
+      timer.set(ms);
+      signal?.addEventListener('abort', finish);
+    });
+  }
+}

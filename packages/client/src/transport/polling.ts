@@ -1,0 +1,139 @@
+/** Long polling: the same events and places as a stream, one answer after the other. */
+import { errorOf, RadialError } from '../errors.js';
+import { Timer } from '../clock.js';
+import type { Settings } from '../settings.js';
+import type { Gap, PollingPolicy, SnapshotPart, WireEvent } from '../wire.js';
+import {
+  endOf,
+  httpRequest,
+  streamQuery,
+  type Sink,
+  type StreamRequest,
+  type Transport,
+} from './transport.js';
+
+interface PollAnswer {
+  events?: WireEvent[];
+  cursor: string;
+  gap?: Gap;
+  snapshot?: SnapshotPart[];
+  redeliveries?: { attempt: number; event: WireEvent }[];
+  flags?: Record<string, unknown>;
+  polling?: PollingPolicy;
+}
+
+/** How long the hub may keep a poll; below the minute after which proxies cut. */
+const LONG_WAIT_S = 25;
+/** A request that broke sooner than this was not cut for being long. */
+const CUT_AFTER_MS = 3_000;
+
+/** A loop of polls, never two at a time. */
+export class PollingClient implements Transport {
+  readonly #abort = new AbortController();
+  readonly #request: StreamRequest;
+  readonly #sink: Sink;
+  readonly #settings: Settings;
+  readonly #pause: Timer;
+  #cursor: string | null;
+  #resume: () => void = () => {};
+  #policy = '';
+
+  constructor(request: StreamRequest, sink: Sink, settings: Settings) {
+    this.#request = request;
+    this.#sink = sink;
+    this.#settings = settings;
+    this.#cursor = request.cursor;
+    this.#pause = new Timer(settings.clock, () => this.#resume());
+    this.#run().catch((cause) => {
+      if (this.#abort.signal.aborted) return;
+      this.close();
+      const error =
+        cause instanceof RadialError
+          ? cause
+          : new RadialError('unreachable', 'The hub could not be reached.', { cause });
+      sink.end(endOf(error));
+    });
+  }
+
+  async #run(): Promise<void> {
+    const { clock, pollingIntervalMs } = this.#settings;
+    // The first answer comes at once, so that it is known soon whether polling works.
+    let waitSeconds = 0;
+    let short = false;
+    for (let first = true; ; first = false) {
+      this.#sink.bytes();
+      const began = clock.now();
+      try {
+        const answer = await this.#poll(waitSeconds);
+        if (this.#abort.signal.aborted) return;
+        this.#sink.bytes();
+        this.#take(answer, first);
+        waitSeconds = short ? 0 : LONG_WAIT_S;
+        if (short && (answer.events ?? []).length === 0)
+          await this.#wait(answer.polling?.intervalMs ?? pollingIntervalMs);
+      } catch (error) {
+        // Something between here and the hub does not let a request last: ask, but do not wait.
+        const cut = waitSeconds > 0 && clock.now() - began >= CUT_AFTER_MS;
+        const refused =
+          error instanceof RadialError && error.status !== 502 && error.status !== 504;
+        if (!cut || refused || this.#abort.signal.aborted) throw error;
+        short = true;
+        waitSeconds = 0;
+      }
+      if (this.#abort.signal.aborted) return;
+    }
+  }
+
+  async #poll(waitSeconds: number): Promise<PollAnswer> {
+    const settings = this.#settings;
+    const query = streamQuery({ ...this.#request, cursor: this.#cursor }, settings);
+    query.set('wait', `${waitSeconds}s`);
+    const init = httpRequest(settings, this.#request.token, { accept: 'application/json' });
+    const url = `${this.#request.base}${settings.paths.poll}?${query}`;
+    const response = await settings.fetch(url, { ...init, signal: this.#abort.signal });
+    if (!response.ok) throw await errorOf(response);
+    const answer = await response.json().catch(() => undefined);
+    if (typeof answer?.cursor !== 'string') {
+      throw new RadialError('wrong-answer', 'Something other than the hub answered the poll.');
+    }
+    return answer;
+  }
+
+  #take(answer: PollAnswer, first: boolean): void {
+    const { events = [], snapshot = [], redeliveries = [], cursor, gap, flags, polling } = answer;
+    const sink = this.#sink;
+    this.#cursor = cursor;
+    if (gap) sink.frame({ name: 'gap', data: gap, cursor: gap.to ?? undefined });
+    for (const data of snapshot) sink.frame({ name: 'snapshot', data });
+    for (const data of events) sink.frame({ name: 'event', data, cursor: data.cursor });
+    for (const data of redeliveries) sink.frame({ name: 'redelivery', data });
+    const policy = JSON.stringify([flags, polling]);
+    if (policy !== this.#policy && (flags || polling)) {
+      this.#policy = policy;
+      sink.frame({
+        name: 'config',
+        data: { ...(flags && { flags }), ...(polling && { polling }) },
+      });
+    }
+    if (first) sink.frame({ name: 'live', data: { cursor, replayed: events.length }, cursor });
+    else sink.frame({ name: 'heartbeat', data: { cursor, now: 0 }, cursor });
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resume = resolve;
+      this.#pause.set(ms);
+    });
+  }
+
+  /** Asks at once instead of at the end of a pause. */
+  ping(): void {
+    this.#resume();
+  }
+
+  close(): void {
+    this.#abort.abort();
+    this.#pause.clear();
+    this.#resume();
+  }
+}

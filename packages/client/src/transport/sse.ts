@@ -1,0 +1,73 @@
+/** Server-Sent Events by fetch: unlike EventSource it has headers, a status and every byte. */
+import { errorOf, RadialError } from '../errors.js';
+import type { Settings } from '../settings.js';
+import { createSseParser, type SseMessage } from '../sse-parser.js';
+import { parseJson, type Frame, type FrameName } from '../wire.js';
+import {
+  endOf,
+  httpRequest,
+  streamQuery,
+  type Sink,
+  type StreamRequest,
+  type Transport,
+} from './transport.js';
+
+/** Turns a message of the stream into a frame; undefined for what carries nothing. */
+export function frameOf(message: SseMessage): Frame | undefined {
+  const data = parseJson(message.data);
+  if (data === undefined) {
+    if (message.data === '') return undefined;
+    throw new RadialError('cut', 'The stream carried something that is no JSON.');
+  }
+  // An event's own type may be the name of its frame; only objects with an envelope are events.
+  const name = data.eventId !== undefined ? 'event' : message.event;
+  return { name: name as FrameName, data, cursor: message.id } as Frame;
+}
+
+/** A stream read by fetch. */
+export class SseClient implements Transport {
+  readonly #abort = new AbortController();
+
+  constructor(request: StreamRequest, sink: Sink, settings: Settings) {
+    this.#run(request, sink, settings).catch((cause) => {
+      if (this.#abort.signal.aborted) return;
+      this.#abort.abort();
+      const error =
+        cause instanceof RadialError
+          ? cause
+          : new RadialError('unreachable', 'The hub could not be reached.', { cause });
+      sink.end(error.status ? endOf(error) : { type: 'lost', cause: 'unreachable', error });
+    });
+  }
+
+  async #run(request: StreamRequest, sink: Sink, settings: Settings): Promise<void> {
+    const { signal } = this.#abort;
+    const url = `${request.base}${settings.paths.sse}?${streamQuery(request, settings)}`;
+    const init = httpRequest(settings, request.token, { accept: 'text/event-stream' });
+    const response = await settings.fetch(url, { ...init, signal });
+    if (!response.ok) throw await errorOf(response);
+    if (!response.headers.get('content-type')?.startsWith('text/event-stream') || !response.body) {
+      throw new RadialError('wrong-answer', 'Something other than the hub answered the stream.');
+    }
+    const push = createSseParser((message) => {
+      const frame = signal.aborted ? undefined : frameOf(message);
+      if (frame) sink.frame(frame);
+    });
+    const reader = response.body.getReader();
+    for (;;) {
+      const { done, value } = await reader.read().catch((cause) => {
+        throw new RadialError('cut', 'The stream broke.', { cause });
+      });
+      if (signal.aborted) return;
+      if (done) break;
+      sink.bytes();
+      push(value);
+    }
+    this.#abort.abort();
+    sink.end({ type: 'lost', cause: 'cut', error: new RadialError('cut', 'The stream ended.') });
+  }
+
+  close(): void {
+    this.#abort.abort();
+  }
+}

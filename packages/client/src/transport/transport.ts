@@ -1,0 +1,90 @@
+/**
+ * The seam between the connection and its transports. A transport opens one stream, says what
+ * comes, and says once how it ended. It does not retry, remember places or know the application.
+ */
+import type { RadialError } from '../errors.js';
+import type { MachineEvent } from '../machine/types.js';
+import type { Frame } from '../wire.js';
+import type { Settings } from '../settings.js';
+
+/** What a connection asks for. */
+export interface StreamRequest {
+  /** Absolute, without a slash at the end. */
+  base: string;
+  channels: readonly string[];
+  types: readonly string[];
+  /** Where to go on; null begins where `start` says. */
+  cursor: string | null;
+  /** Where the first connection begins: a query parameter by name, or nothing for now. */
+  start: Readonly<Record<string, string>>;
+  snapshot: readonly string[];
+  token: string | null;
+}
+
+/** How a stream ended: an event of the state machine. */
+export type End = Extract<MachineEvent, { type: 'lost' | 'unauthorized' | 'missing' | 'refused' }>;
+
+/** Where a transport reports to. Nothing is called after `close()`, and nothing after `end`. */
+export interface Sink {
+  /** Something arrived: the connection lives. */
+  bytes(): void;
+  frame(frame: Frame): void;
+  end(end: End): void;
+}
+
+/** One open stream. */
+export interface Transport {
+  close(): void;
+  /** Asks the other side for a sign of life, where the transport can. */
+  ping?(): void;
+  /** Sends an operation on the stream itself; false where that is not possible. */
+  send?(operation: Record<string, unknown>): boolean;
+}
+
+const MISSING = [404, 405, 406, 501];
+const BUSY = [429, 503];
+const AGAIN = [408, 425];
+
+/** What an answer that is no success means for the connection. */
+export function endOf(error: RadialError): End {
+  const { status = 0 } = error;
+  if (status === 401) return { type: 'unauthorized', error };
+  if (MISSING.includes(status)) return { type: 'missing', error };
+  if (BUSY.includes(status)) {
+    const poll = error.code === 'hub-disabled';
+    return { type: 'lost', cause: 'busy', floorMs: error.retryAfterMs, poll, error };
+  }
+  if (status >= 400 && status < 500 && !AGAIN.includes(status)) return { type: 'refused', error };
+  return { type: 'lost', cause: 'unreachable', floorMs: error.retryAfterMs, error };
+}
+
+/** The query of a stream or a poll. */
+export function streamQuery(request: StreamRequest, settings: Settings): URLSearchParams {
+  const query = new URLSearchParams({
+    channels: request.channels.join(','),
+    types: request.types.join(','),
+    clientId: settings.clientId,
+    ...settings.identity,
+    // A place that the hub gave is never refused under this name, even if its log is another now.
+    ...(request.cursor === null ? request.start : { lastEventId: request.cursor }),
+  });
+  if (request.snapshot.length > 0) query.set('snapshot', request.snapshot.join(','));
+  return query;
+}
+
+/** The address and the headers of a request to the hub. */
+export function httpRequest(
+  settings: Settings,
+  token: string | null,
+  headers: Record<string, string> = {},
+): RequestInit {
+  return {
+    cache: 'no-store',
+    credentials: settings.credentials,
+    headers: {
+      ...settings.headers,
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...headers,
+    },
+  };
+}

@@ -1,0 +1,282 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  createRealtimeClient,
+  type ClientOptions,
+  type RealtimeClient,
+  type TransportName,
+} from '../../src/index.js';
+import { createFakeHub, type FakeHub } from '../../src/testing/index.js';
+import { witness } from '../witness.js';
+
+const TRANSPORTS: TransportName[] = ['sse', 'websocket', 'polling'];
+const clients: RealtimeClient<any>[] = [];
+afterEach(() => clients.splice(0).forEach((client) => client.disconnect()));
+
+function connect(hub: FakeHub, options: ClientOptions<any> = {}) {
+  const client = createRealtimeClient<any>({ ...hub.options, report: false, ...options });
+  clients.push(client);
+  const seen = witness(client);
+  void client.connect();
+  return { client, seen };
+}
+const emit = (hub: FakeHub, ...ids: string[]) =>
+  ids.forEach((eventId) => hub.emit({ type: 'a.b', eventId }));
+
+describe.each(TRANSPORTS)('over %s', (transport) => {
+  const options: ClientOptions<any> = { transports: [transport] };
+  const open = transport === 'polling' ? 'polling' : 'connected';
+
+  test('events come once and in order, across a break', async () => {
+    const hub = createFakeHub();
+    emit(hub, 'before');
+    const { client, seen } = connect(hub, options);
+    await hub.advance(0);
+    expect(client.getState()).toMatchObject({ status: open, transport });
+    emit(hub, '1', '2');
+    await hub.advance(0);
+    hub.down();
+    await hub.advance(10_000);
+    expect(client.getState().status).toBe('reconnecting');
+    emit(hub, '3');
+    hub.down(false);
+    await hub.advance(30_000);
+    emit(hub, '4');
+    await hub.advance(100);
+    expect(seen.ids).toEqual(['1', '2', '3', '4']);
+    expect(seen.gaps).toEqual([]);
+  });
+
+  test('only what the connection asks for comes', async () => {
+    const hub = createFakeHub();
+    const { seen } = connect(hub, { ...options, channels: ['board:*'], types: ['card.*'] });
+    await hub.advance(0);
+    // The witness asks for every type, so the types of the connection are all of them.
+    hub.emit({ type: 'card.moved', channel: 'board:1', eventId: 'yes' });
+    hub.emit({ type: 'card.moved', channel: 'main', eventId: 'no' });
+    await hub.advance(0);
+    expect(seen.ids).toEqual(['yes']);
+  });
+
+  test('what is missing is said, and the stream goes on', async () => {
+    const hub = createFakeHub();
+    const { seen } = connect(hub, options);
+    await hub.advance(0);
+    emit(hub, '1');
+    await hub.advance(0);
+    hub.down();
+    emit(hub, 'lost');
+    hub.core.log.forget();
+    await hub.advance(5_000);
+    hub.down(false);
+    await hub.advance(30_000);
+    expect(seen.gaps).toMatchObject([{ reason: 'retention', scope: 'all' }]);
+    hub.down();
+    await hub.advance(0);
+    hub.newEpoch();
+    hub.down(false);
+    await hub.advance(30_000);
+    expect(seen.gaps).toMatchObject([{ reason: 'retention' }, { reason: 'epoch' }]);
+    emit(hub, '2');
+    await hub.advance(100);
+    expect(seen.ids).toEqual(['1', '2']);
+  });
+
+  test('a new credential is asked for on every attempt, and a refused one replaced once', async () => {
+    const hub = createFakeHub();
+    const reasons: string[] = [];
+    const { client, seen } = connect(hub, {
+      ...options,
+      getToken: ({ reason }) => {
+        reasons.push(reason);
+        return `token-${reasons.length}`;
+      },
+    });
+    await hub.advance(0);
+    expect(reasons).toEqual(['connect']);
+    if (transport === 'polling') return;
+    await hub.advance(31_000);
+    hub.expire();
+    await hub.advance(0);
+    expect(client.getState().status).toBe('connected');
+    expect(reasons).toEqual(['connect', 'rejected']);
+    expect(seen.states).toEqual(['connecting', 'connected', 'reconnecting', 'connected']);
+  });
+
+  test('a credential that stays refused ends in failed, with the reason', async () => {
+    const hub = createFakeHub();
+    hub.refuse({ status: 401, code: 'unauthorized' });
+    const asked: string[] = [];
+    const { client } = connect(hub, {
+      ...options,
+      getToken: ({ reason }) => (asked.push(reason), 'bad'),
+    });
+    const ready = client.ready();
+    await hub.advance(120_000);
+    expect(client.getState()).toMatchObject({ status: 'failed', error: { code: 'unauthorized' } });
+    await expect(ready).rejects.toMatchObject({ code: 'unauthorized' });
+    expect(asked).toEqual(['connect', 'rejected']);
+    expect(hub.clock.timers).toBe(0);
+  });
+
+  test('after disconnect nothing is left behind', async () => {
+    const hub = createFakeHub();
+    const { client } = connect(hub, options);
+    await hub.advance(0);
+    client.disconnect();
+    await hub.advance(0);
+    expect(hub.connections).toBe(0);
+    expect(hub.clock.timers).toBe(0);
+    expect(client.getState()).toMatchObject({ status: 'disconnected', transport: null });
+  });
+});
+
+describe.each(['sse', 'websocket'] as const)('a stream over %s', (transport) => {
+  const options: ClientOptions<any> = { transports: [transport] };
+
+  test('is dead after a minute of silence, and replaced', async () => {
+    const hub = createFakeHub();
+    const { client, seen } = connect(hub, options);
+    await hub.advance(0);
+    hub.mute();
+    emit(hub, '1');
+    await hub.advance(59_000);
+    expect(client.getState().status).toBe('connected');
+    expect(client.getStats().quality).toBe('fair');
+    hub.core.isMuted = false;
+    await hub.advance(3_000);
+    expect(seen.states).toEqual(['connecting', 'connected', 'reconnecting', 'connected']);
+    expect(seen.ids).toEqual(['1']);
+    expect(hub.opened).toBe(2);
+  });
+
+  test('lives as long as there are heartbeats', async () => {
+    const hub = createFakeHub();
+    const { client, seen } = connect(hub, options);
+    await hub.advance(10 * 60_000);
+    expect(hub.opened).toBe(1);
+    expect(seen.states).toEqual(['connecting', 'connected']);
+    expect(client.getStats()).toMatchObject({ quality: 'excellent', reconnects: 0 });
+  });
+
+  test('is given a round of grace after a sleep, because what arrived was not read yet', async () => {
+    const hub = createFakeHub();
+    const { client } = connect(hub, options);
+    await hub.advance(0);
+    await hub.clock.jump(3_600_000);
+    await hub.advance(10_000);
+    expect(client.getState().status).toBe('connected');
+    expect(hub.opened).toBe(1);
+    hub.core.streams.forEach((stream) => stream.mute(true));
+    await hub.clock.jump(3_600_000);
+    await hub.advance(10_000);
+    expect(hub.opened).toBe(2);
+  });
+
+  test('is renewed before the credential is over, without losing the stream', async () => {
+    const hub = createFakeHub();
+    let asked = 0;
+    connect(hub, { ...options, getToken: () => `token-${(asked += 1)}` });
+    await hub.advance(0);
+    hub.warnOfExpiry(60_000);
+    await hub.advance(0);
+    expect(hub.opened).toBe(1);
+    expect([...hub.core.streams].map((stream) => stream.token)).toEqual(['token-2']);
+  });
+
+  test('obeys the farewells of the hub', async () => {
+    const hub = createFakeHub();
+    const { client, seen } = connect(hub, options);
+    await hub.advance(0);
+    for (const reason of ['drain', 'age', 'slow', 'drain', 'age']) {
+      hub.goodbye({ reason, retryMs: 2_000 });
+      await hub.advance(10);
+      expect(client.getState()).toMatchObject({ status: 'reconnecting', transport });
+      await hub.advance(5_000);
+      expect(client.getState()).toMatchObject({ status: 'connected', attempt: 0 });
+    }
+    hub.goodbye({ reason: 'replaced' });
+    await hub.advance(0);
+    expect(client.getState()).toMatchObject({ status: 'failed', error: { code: 'replaced' } });
+    expect(seen.states.at(-1)).toBe('failed');
+  });
+
+  test('tells what was shed', async () => {
+    const hub = createFakeHub();
+    const { client } = connect(hub, options);
+    const dropped: unknown[] = [];
+    client.on('dropped', (what) => dropped.push(what));
+    await hub.advance(0);
+    hub.dropped({ count: 3, reason: 'lag' });
+    await hub.advance(0);
+    expect(dropped).toEqual([{ count: 3, reason: 'lag' }]);
+    expect(client.getStats().dropped).toBe(3);
+  });
+
+  test('is widened in place where the hub can, and opened anew at its place where it cannot', async () => {
+    const hub = createFakeHub();
+    const { client, seen } = connect(hub, options);
+    await hub.advance(0);
+    client.subscribe('*', () => {}, { channels: 'board:1' });
+    await hub.advance(0);
+    hub.emit({ type: 'a.b', channel: 'board:1', eventId: '1' });
+    await hub.advance(0);
+    expect(hub.opened).toBe(1);
+    hub.supports.subscriptions = false;
+    client.subscribe('*', () => {}, { channels: 'board:2' });
+    await hub.advance(0);
+    hub.emit({ type: 'a.b', channel: 'board:2', eventId: '2' });
+    await hub.advance(0);
+    expect(hub.opened).toBe(transport === 'sse' ? 2 : 1);
+    expect(seen.ids).toEqual(['1', '2']);
+    expect(client.getState().status).toBe('connected');
+  });
+});
+
+test('429 is obeyed: nothing is asked before the hub allows it', async () => {
+  const hub = createFakeHub();
+  hub.refuse({ status: 429, code: 'rate-limited', retryAfterSeconds: 20, times: 1 });
+  const { client } = connect(hub);
+  await hub.advance(19_000);
+  expect(hub.tokens.length).toBe(1);
+  expect(client.getState()).toMatchObject({
+    status: 'reconnecting',
+    transport: 'sse',
+    error: { code: 'rate-limited' },
+  });
+  await hub.advance(6_000);
+  expect(client.getState().status).toBe('connected');
+});
+
+test('a body that is no event stream is no hub, and is tried again', async () => {
+  const hub = createFakeHub();
+  const { client } = connect(hub, {
+    transports: ['sse'],
+    fetch: async () => new Response('<html>', { headers: { 'content-type': 'text/html' } }),
+  });
+  await hub.advance(0);
+  expect(client.getState()).toMatchObject({
+    status: 'reconnecting',
+    error: { code: 'wrong-answer' },
+  });
+});
+
+test('a getToken that fails is asked again later; one that gives up ends the connection', async () => {
+  const { RadialError } = await import('../../src/index.js');
+  const hub = createFakeHub();
+  let error: Error | undefined = new Error('offline');
+  const { client } = connect(hub, {
+    getToken: () => {
+      if (error) throw error;
+      return 'token';
+    },
+  });
+  await hub.advance(10_000);
+  expect(client.getState()).toMatchObject({ status: 'reconnecting', transport: 'sse' });
+  error = undefined;
+  await hub.advance(30_000);
+  expect(client.getState().status).toBe('connected');
+  error = new RadialError('unauthorized', 'signed out');
+  client.reconnect();
+  await hub.advance(0);
+  expect(client.getState()).toMatchObject({ status: 'failed', error: { code: 'unauthorized' } });
+});
