@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use http::HeaderValue;
 use radial_hub::Hub;
 use radial_protocol::TenantId;
 use radial_protocol::limits::Limits;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, DurabilityMode};
+use crate::http::origin::Origins;
+use crate::http::proxies::Proxies;
 
 /// Who may talk to the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,18 @@ pub(crate) struct App {
     /// The drain took too long: what is still open ends now.
     pub(crate) cut: CancellationToken,
     pub(crate) connections: Connections,
+    pub(crate) web: Web,
+}
+
+/// What is believed of where a request comes from.
+pub(crate) struct Web {
+    pub(crate) proxies: Proxies,
+    pub(crate) origins: Origins,
+    /// Whether only this machine's own programs and pages are served, because no credential is
+    /// asked for.
+    pub(crate) loopback_only: bool,
+    /// `Strict-Transport-Security`, for what came by `https`.
+    pub(crate) hsts: Option<HeaderValue>,
 }
 
 /// How streams are kept.
@@ -76,6 +91,20 @@ impl App {
             drain: CancellationToken::new(),
             cut: CancellationToken::new(),
             connections: Connections::default(),
+            web: Web {
+                proxies: Proxies {
+                    trusted: config.server.trusted_proxies.clone(),
+                    header: config.server.forwarded_header,
+                },
+                origins: Origins { allowed: config.server.allowed_origins.clone(), loopback: true },
+                loopback_only: true,
+                hsts: hsts(config.server.hsts_age),
+            },
         }
     }
+}
+
+fn hsts(age: Duration) -> Option<HeaderValue> {
+    let value = HeaderValue::from_str(&format!("max-age={}", age.as_secs()));
+    (!age.is_zero()).then(|| value.expect("it is ASCII"))
 }

@@ -30,6 +30,7 @@ mod error;
 mod file;
 mod kind;
 mod load;
+mod network;
 mod option;
 mod print;
 mod raw;
@@ -43,7 +44,9 @@ mod tests;
 pub use docs::docs;
 pub use error::{ConfigError, ConfigProblem};
 pub use load::{Loaded, Setting, Source, Sources, load};
+pub use network::{Network, Origin};
 pub use secret::{Secret, SecretOrigin};
 pub use settings::{
-    Certificate, Config, DurabilityMode, Hub, Log, LogFormat, LogLevel, Server, Stream,
+    Certificate, Config, DurabilityMode, ForwardedHeader, Hub, Log, LogFormat, LogLevel, Server,
+    Stream,
 };

@@ -10,6 +10,7 @@ use radial_log::{Durability, Keep, Retention};
 use radial_protocol::limits::Limits;
 use radial_protocol::{Name, TenantId};
 
+use super::network::{Network, Origin};
 use super::secret::Secret;
 
 /// Everything that can be configured. Its `Default` is the hub without any setting.
@@ -48,6 +49,14 @@ pub struct Server {
     pub header_timeout: Duration,
     /// The most open connections. Default 15,000; 1 to 1,000,000.
     pub max_connections: usize,
+    /// The proxies whose word about their clients counts. Default none; at most 100.
+    pub trusted_proxies: Vec<Network>,
+    /// The header in which they give it. Default `X-Forwarded-For`.
+    pub forwarded_header: ForwardedHeader,
+    /// The origins of other sites whose pages may use the hub. Default none; at most 1,000.
+    pub allowed_origins: Vec<Origin>,
+    /// How long browsers are told to use `https` only, once they did; 0: not told. Default 180 days.
+    pub hsts_age: Duration,
     /// `[[server.certificates]]`: for TLS. Default none; at most 100.
     pub certificates: Vec<Certificate>,
 }
@@ -133,6 +142,16 @@ pub enum LogFormat {
     Json,
 }
 
+/// In which header proxies say for whom they ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`, with `X-Forwarded-Proto`.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogLevel {
@@ -185,6 +204,12 @@ impl LogFormat {
     pub const NAMES: &[(&str, Self)] = &[("text", Self::Text), ("json", Self::Json)];
 }
 
+impl ForwardedHeader {
+    /// Every header with its name in configuration.
+    pub const NAMES: &[(&str, Self)] =
+        &[("x-forwarded-for", Self::XForwardedFor), ("forwarded", Self::Forwarded)];
+}
+
 impl LogLevel {
     /// Every level with its name in configuration.
     pub const NAMES: &[(&str, Self)] = &[
@@ -217,6 +242,10 @@ impl Default for Server {
             drain_timeout: Duration::from_secs(8),
             header_timeout: Duration::from_secs(10),
             max_connections: 15_000,
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::XForwardedFor,
+            allowed_origins: Vec::new(),
+            hsts_age: Duration::from_hours(180 * 24),
             certificates: Vec::new(),
         }
     }

@@ -6,12 +6,16 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
 
+use super::proxies::Peer;
 use crate::app::App;
 
 /// Connections that the kernel holds while they wait to be accepted: a whole office coming back
@@ -52,8 +56,8 @@ pub(crate) async fn accept(
             accepted = listener.accept() => accepted,
             () = app.drain.cancelled() => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_REST).await;
@@ -65,19 +69,30 @@ pub(crate) async fn accept(
             continue;
         }
         app.connections.sockets.fetch_add(1, Ordering::Relaxed);
-        open.spawn(serve(stream, Arc::clone(&app), router.clone(), settings.header_timeout));
+        let peer = Peer { address, tls: false };
+        open.spawn(serve(stream, peer, Arc::clone(&app), router.clone(), settings.header_timeout));
     }
     open.close();
     open
 }
 
 /// Serves one connection until it ends; once the drain begins, until its answer is finished.
-async fn serve(stream: TcpStream, app: Arc<App>, router: Router, header_timeout: Duration) {
+async fn serve(
+    stream: TcpStream,
+    peer: Peer,
+    app: Arc<App>,
+    router: Router,
+    header_timeout: Duration,
+) {
     let _open = OpenSocket(Arc::clone(&app));
     // Frames are small and due now; the kernel must not wait for more of them.
     let _ = stream.set_nodelay(true);
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(HEAD_BYTES_MAX);
+    let router = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let service = TowerToHyperService::new(router);
     let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {

@@ -1,7 +1,9 @@
-//! Cross-origin requests: pages of other origins on this machine may use the hub (protocol §5, §6).
+//! Cross-origin requests: which pages of other origins may read what the hub answers.
 //!
-//! The guard has refused every origin that is not this machine's by the time this is asked, so
-//! that naming the origin back is no reflection of a stranger's. Credentials are never allowed.
+//! An origin is named back only if it is on the list of the configuration, or, where no credential
+//! is asked for, if it is of this machine; never because it asked. Only with a listed one may the
+//! browser send cookies. A page that is not admitted gets no permission; that is all, since what
+//! it may do is decided by its credential.
 
 use axum::body::Body;
 use axum::response::Response;
@@ -11,6 +13,8 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 const MAX_AGE_SECONDS: &str = "600";
 /// What a page may send.
 const METHODS: &str = "GET, HEAD, POST";
+/// What the answer to a preflight depends on, besides the origin.
+const PREFLIGHT_VARY: &str = "access-control-request-method, access-control-request-headers";
 /// With which headers.
 const REQUEST_HEADERS: &str =
     "authorization, content-encoding, content-type, if-none-match, last-event-id, radial-tenant";
@@ -30,19 +34,26 @@ pub(crate) fn preflight(method: &Method, request: &HeaderMap) -> Option<Response
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allow(METHODS));
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allow(REQUEST_HEADERS));
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, allow(MAX_AGE_SECONDS));
+        headers.insert(header::VARY, allow(PREFLIGHT_VARY));
         response
     })
 }
 
-/// Lets the page that asked read the answer.
-pub(crate) fn admit(origin: Option<&HeaderValue>, response: &mut Response) {
+/// Lets the page of this origin read the answer, if there is one that may; `credentials` says
+/// whether it may be an answer to the user's cookies.
+pub(crate) fn admit(origin: Option<&HeaderValue>, credentials: bool, response: &mut Response) {
     let headers = response.headers_mut();
     headers.append(header::VARY, HeaderValue::from_static("origin"));
-    if let Some(origin) = origin {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        headers.insert(
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static(ANSWER_HEADERS),
-        );
+    let Some(origin) = origin else {
+        // Without the origin's name these would say how to ask for nothing.
+        headers.remove(header::ACCESS_CONTROL_ALLOW_METHODS);
+        headers.remove(header::ACCESS_CONTROL_ALLOW_HEADERS);
+        headers.remove(header::ACCESS_CONTROL_MAX_AGE);
+        return;
+    };
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(ANSWER_HEADERS));
+    if credentials {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     }
 }

@@ -11,7 +11,7 @@ use radial_hub::{Start, SubscribeRequest};
 use radial_protocol::{Code, Problem};
 
 use super::credential;
-use super::guard::RequestId;
+use super::guard::{Arrival, RequestId};
 use super::parameters::{Parameters, invalid};
 use super::refusal::Refusal;
 use crate::app::App;
@@ -20,6 +20,7 @@ use crate::transport::sse::{SseStream, StreamOptions};
 pub(crate) async fn stream(
     State(app): State<Arc<App>>,
     Extension(RequestId(request)): Extension<RequestId>,
+    Extension(arrival): Extension<Arrival>,
     method: Method,
     query: RawQuery,
     headers: HeaderMap,
@@ -30,6 +31,7 @@ pub(crate) async fn stream(
     let options = StreamOptions {
         named: parameters.flag("named")?,
         client: parameters.parsed("clientId")?,
+        address: arrival.address,
         request,
     };
     let snapshot = parameters.names("snapshot", app.limits.filters)?;

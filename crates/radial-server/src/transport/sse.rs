@@ -1,5 +1,6 @@
 //! Server-Sent Events: one subscription as the body of one HTTP answer (protocol §5).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub(crate) struct StreamOptions {
     pub(crate) named: bool,
     /// The client's own name for this page load.
     pub(crate) client: Option<Id>,
+    /// The client's address.
+    pub(crate) address: IpAddr,
     /// Names the request in the log.
     pub(crate) request: String,
 }
@@ -86,6 +89,7 @@ impl SseStream {
         tracing::info!(
             connection,
             request = options.request,
+            address = %options.address,
             tenant = %subscription.tenant(),
             client = options.client.as_ref().map(Id::as_str),
             cursor = %opening.cursor,

@@ -3,13 +3,36 @@
 use std::time::Duration;
 
 use super::Section;
-use crate::config::kind::Kind;
+use crate::config::kind::{Kind, Texts, distinct};
+use crate::config::network::{Network, Origin};
 use crate::config::option::{choice, count, duration, option, secs};
 use crate::config::records::{RecordList, Records};
-use crate::config::settings::{Certificate, LogFormat, LogLevel};
+use crate::config::settings::{Certificate, ForwardedHeader, LogFormat, LogLevel};
 
 /// The longest drain: a deployment waits that long for each node.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+const HSTS_MAX: Duration = Duration::from_hours(2 * 365 * 24);
+const PROXIES_MAX: usize = 100;
+const ORIGINS_MAX: usize = 1_000;
+
+const PROXIES: Kind = Kind::Texts(Texts {
+    read: |texts, c| {
+        c.server.trusted_proxies = distinct(texts, 0, PROXIES_MAX, str::parse::<Network>)?;
+        Ok(())
+    },
+    write: |c| c.server.trusted_proxies.iter().map(ToString::to_string).collect(),
+    allowed: || format!("a list of up to {PROXIES_MAX} addresses and networks"),
+});
+
+const ORIGINS: Kind = Kind::Texts(Texts {
+    read: |texts, c| {
+        c.server.allowed_origins = distinct(texts, 0, ORIGINS_MAX, str::parse::<Origin>)?;
+        Ok(())
+    },
+    write: |c| c.server.allowed_origins.iter().map(ToString::to_string).collect(),
+    allowed: || format!("a list of up to {ORIGINS_MAX} origins, each as https://app.example.org"),
+});
 
 pub(super) const SECTION: Section = Section {
     name: "server",
@@ -62,6 +85,32 @@ pub(super) const SECTION: Section = Section {
             count(|c| &mut c.server.max_connections, 1, 1_000_000),
             "The most open connections. One more is refused.",
             "50000",
+        ),
+        option(
+            "server.trusted_proxies",
+            PROXIES,
+            "The proxies in front of the hub: whose word about the client's address and scheme counts.",
+            "10.0.0.0/8,127.0.0.1",
+        ),
+        option(
+            "server.forwarded_header",
+            choice!(ForwardedHeader, |c| c.server.forwarded_header),
+            "The header in which they give it: `X-Forwarded-For` with `X-Forwarded-Proto`, or \
+             `Forwarded`. The other one is not read.",
+            "forwarded",
+        ),
+        option(
+            "server.allowed_origins",
+            ORIGINS,
+            "The origins of other sites whose pages may use the hub, with cookies too.",
+            "https://app.example.org,https://admin.example.org",
+        ),
+        option(
+            "server.hsts_age",
+            duration(|c| &mut c.server.hsts_age, Duration::ZERO, HSTS_MAX),
+            "How long browsers that came by `https` are told to come by nothing else. 0 tells them \
+             nothing.",
+            "365d",
         ),
     ],
     lists: &[RecordList {
