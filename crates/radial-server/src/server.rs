@@ -86,7 +86,7 @@ impl Server {
             boot: clock::boot(),
             tenants: config.hub.tenants.clone(),
             registry,
-            log: config.log.settings(),
+            log: config.log.settings(&config.tenants),
             timeline: config.timeline,
             disabled: config.hub.disabled,
             token_age_max: Some(config.hub.token_age_max).filter(|age| !age.is_zero()),

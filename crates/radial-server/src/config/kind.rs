@@ -52,6 +52,9 @@ pub(super) enum Kind<R = Config> {
     Duration(Field<R, Duration>, Bounds<Duration>),
     Count(Field<R, usize>, Bounds<usize>),
     Bytes(Field<R, usize>, Bounds<usize>),
+    OptionalDuration(Field<R, Option<Duration>>, Bounds<Duration>),
+    OptionalCount(Field<R, Option<usize>>, Bounds<usize>),
+    OptionalBytes(Field<R, Option<usize>>, Bounds<usize>),
     Secret(Field<R, Option<Secret>>),
     Text(Text<R>),
     Texts(Texts<R>),
@@ -100,6 +103,13 @@ impl<R> Kind<R> {
                 *field(record) = bounds.check(raw.count().ok_or_else(|| mistyped(raw))?)?;
             }
             Self::Bytes(field, bounds) => *field(record) = bounds.check(bytes(raw)?)?,
+            Self::OptionalDuration(field, bounds) => {
+                *field(record) = Some(bounds.check(duration::parse(text(raw)?)?)?);
+            }
+            Self::OptionalCount(field, bounds) => {
+                *field(record) = Some(bounds.check(raw.count().ok_or_else(|| mistyped(raw))?)?);
+            }
+            Self::OptionalBytes(field, bounds) => *field(record) = Some(bounds.check(bytes(raw)?)?),
             Self::Secret(field) => match raw {
                 Raw::Secret(secret) => *field(record) = Some(secret.clone()),
                 _ => return Err(Reason(None)),
@@ -120,15 +130,12 @@ impl<R> Kind<R> {
             Self::OptionalFolder(field) => path(field(record).as_ref()),
             Self::Name(field) => Value::String(field(record).to_string()),
             Self::Boolean(field) => Value::Boolean(*field(record)),
-            Self::Duration(field, _) => Value::String(duration::format(*field(record))),
+            Self::Duration(field, _) => span(*field(record)),
             Self::Count(field, _) => integer(*field(record)),
-            Self::Bytes(field, _) => {
-                let bytes = *field(record);
-                match byte_size::format(bytes) {
-                    digits if digits == bytes.to_string() => integer(bytes),
-                    text => Value::String(text),
-                }
-            }
+            Self::Bytes(field, _) => size(*field(record)),
+            Self::OptionalDuration(field, _) => return optional(*field(record), span),
+            Self::OptionalCount(field, _) => return optional(*field(record), integer),
+            Self::OptionalBytes(field, _) => return optional(*field(record), size),
             Self::Secret(field) => return secret(field(record).as_ref()),
             Self::Text(kind) => Value::String((kind.write)(record)),
             Self::Texts(kind) => {
@@ -146,14 +153,15 @@ impl<R> Kind<R> {
             Self::File(_) => "the path of a file".to_owned(),
             Self::Name(_) => format!("a name: {}", name_alphabet()),
             Self::Boolean(_) => "true or false".to_owned(),
-            Self::Duration(_, bounds) => {
+            Self::Duration(_, bounds) | Self::OptionalDuration(_, bounds) => {
                 let (least, most) = (duration::format(bounds.least), duration::format(bounds.most));
                 format!("a duration from {least} to {most}")
             }
-            Self::Count(_, Bounds { least, most }) => {
+            Self::Count(_, Bounds { least, most })
+            | Self::OptionalCount(_, Bounds { least, most }) => {
                 format!("a whole number from {least} to {most}")
             }
-            Self::Bytes(_, bounds) => {
+            Self::Bytes(_, bounds) | Self::OptionalBytes(_, bounds) => {
                 let (least, most) =
                     (byte_size::format(bounds.least), byte_size::format(bounds.most));
                 format!("a number of bytes from {least} to {most}")
@@ -257,6 +265,22 @@ fn secret(secret: Option<&Secret>) -> Written {
 
 fn path(path: Option<&PathBuf>) -> Value {
     Value::String(path.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default())
+}
+
+/// A value that need not be there.
+fn optional<T>(value: Option<T>, write: impl FnOnce(T) -> Value) -> Written {
+    value.map_or(Written::Nothing, |value| Written::Value(write(value)))
+}
+
+fn span(span: Duration) -> Value {
+    Value::String(duration::format(span))
+}
+
+fn size(bytes: usize) -> Value {
+    match byte_size::format(bytes) {
+        digits if digits == bytes.to_string() => integer(bytes),
+        text => Value::String(text),
+    }
 }
 
 fn integer(number: usize) -> Value {

@@ -154,6 +154,7 @@ pub(super) fn load_with(
     let settings: Vec<Setting> =
         sections::options().map(|option| setting(option, &mut config, &origins)).collect();
     problems.extend(out_of_order(&config, &settings, &refused));
+    problems.extend(unknown_tenants(&config, &origins));
     let records = setting_records(&mut config, &origins);
     if problems.is_empty() {
         Ok(Loaded { config, settings, records })
@@ -255,6 +256,23 @@ fn setting_records(config: &mut Config, origins: &Origins) -> Vec<SettingRecord>
 fn shown(written: &Written) -> (&'static str, String, bool) {
     let suffix = if let Written::Found(via, _) = written { via.suffix() } else { "" };
     (suffix, written.shown(), matches!(written, Written::Hidden | Written::Nothing))
+}
+
+/// The records of tenants that the hub does not have.
+fn unknown_tenants(config: &Config, origins: &Origins) -> Vec<ConfigProblem> {
+    let places = origins.records.get("tenants").into_iter().flatten();
+    let unknown = |name: &str| config.hub.tenants.iter().all(|tenant| tenant.as_str() != name);
+    config
+        .tenants
+        .iter()
+        .zip(places)
+        .filter(|(record, _)| unknown(record.name.as_str()))
+        .map(|(record, place)| ConfigProblem::Record {
+            place: place.clone(),
+            list: "tenants",
+            message: format!("has name \"{}\", which is not among hub.tenants", record.name),
+        })
+        .collect()
 }
 
 /// The orders that do not hold, apart from those in which a value was refused anyway.

@@ -48,5 +48,5 @@ pub use network::{Network, Origin};
 pub use secret::{Secret, SecretOrigin};
 pub use settings::{
     Certificate, Config, DurabilityMode, ForwardedHeader, Hub, Log, LogFormat, LogLevel, Server,
-    Stream,
+    Stream, TenantRecord,
 };

@@ -8,6 +8,7 @@ mod limits;
 mod log;
 mod server;
 mod stream;
+mod tenants;
 mod timeline;
 
 use std::time::Duration;
@@ -43,7 +44,7 @@ pub(super) const SECTIONS: &[Section] = &[
 ];
 
 /// The lists that stand at the top of the file: `[[tenants]]`, not `[[hub.tenants]]`.
-pub(super) const TOP_LISTS: &[RecordList] = &[];
+pub(super) const TOP_LISTS: &[RecordList] = &[tenants::LIST];
 
 /// Two options of which the first may not be above the second.
 pub(super) struct Order {

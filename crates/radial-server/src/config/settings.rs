@@ -1,6 +1,5 @@
 //! The validated settings. A value in here is within its bounds; whoever holds one need not check.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,6 +27,30 @@ pub struct Config {
     pub stream: Stream,
     /// `timeline.*`: how much of each tenant stays in memory.
     pub timeline: TimelineLimit,
+    /// `[[tenants]]`: those of `hub.tenants` that are kept in another way than `log.*` says.
+    /// Default none.
+    pub tenants: Vec<TenantRecord>,
+}
+
+/// `[[tenants]]`: what one tenant has of its own. `None`: as `log.*` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantRecord {
+    /// The tenant.
+    pub name: Name,
+    /// As `log.keep_age`.
+    pub keep_age: Option<Duration>,
+    /// As `log.keep_events`.
+    pub keep_events: Option<usize>,
+    /// As `log.keep_bytes`.
+    pub keep_bytes: Option<usize>,
+    /// As `log.recent_age`.
+    pub recent_age: Option<Duration>,
+    /// As `log.recent_events`.
+    pub recent_events: Option<usize>,
+    /// As `log.keep_tombstones`.
+    pub keep_tombstones: Option<Duration>,
+    /// The most bytes of its events and entities; `None`: no limit of its own.
+    pub quota_bytes: Option<usize>,
 }
 
 /// `server.*`: the process and its sockets.
@@ -171,30 +194,55 @@ impl DurabilityMode {
 }
 
 impl Log {
-    /// The settings that the log itself takes.
-    pub fn settings(&self) -> radial_log::Settings {
+    /// The settings that the log itself takes, with what single tenants have of their own.
+    pub fn settings(&self, tenants: &[TenantRecord]) -> radial_log::Settings {
+        let of_its_own = |record: &TenantRecord| {
+            let name = TenantId::new(record.name.as_str()).ok()?;
+            let retention = Retention {
+                quota_bytes: record.quota_bytes.map(|bytes| bytes as u64),
+                ..self.with(record).retention()
+            };
+            Some((name, retention))
+        };
         radial_log::Settings {
             durability: match self.durability {
                 DurabilityMode::Durable => Durability::Durable,
                 DurabilityMode::Relaxed => Durability::Relaxed { window: self.relaxed_window },
             },
-            retention: Retention {
-                keep: Keep {
-                    age: Some(self.keep_age),
-                    events: (self.keep_events > 0).then_some(self.keep_events as u64),
-                    bytes: Some(self.keep_bytes as u64),
-                },
-                keep_recent: Keep {
-                    age: Some(self.recent_age),
-                    events: Some(self.recent_events as u64),
-                    bytes: None,
-                },
-                keep_tombstones: Some(self.keep_tombstones),
-                quota_bytes: None,
-            },
-            tenants: HashMap::new(),
+            retention: self.retention(),
+            tenants: tenants.iter().filter_map(of_its_own).collect(),
             quota_bytes: (self.quota_bytes > 0).then_some(self.quota_bytes as u64),
             reserve_bytes: self.reserve_bytes as u64,
+        }
+    }
+
+    /// The same, with what a tenant has of its own.
+    fn with(&self, own: &TenantRecord) -> Self {
+        Self {
+            keep_age: own.keep_age.unwrap_or(self.keep_age),
+            keep_events: own.keep_events.unwrap_or(self.keep_events),
+            keep_bytes: own.keep_bytes.unwrap_or(self.keep_bytes),
+            recent_age: own.recent_age.unwrap_or(self.recent_age),
+            recent_events: own.recent_events.unwrap_or(self.recent_events),
+            keep_tombstones: own.keep_tombstones.unwrap_or(self.keep_tombstones),
+            ..self.clone()
+        }
+    }
+
+    fn retention(&self) -> Retention {
+        Retention {
+            keep: Keep {
+                age: Some(self.keep_age),
+                events: (self.keep_events > 0).then_some(self.keep_events as u64),
+                bytes: Some(self.keep_bytes as u64),
+            },
+            keep_recent: Keep {
+                age: Some(self.recent_age),
+                events: Some(self.recent_events as u64),
+                bytes: None,
+            },
+            keep_tombstones: Some(self.keep_tombstones),
+            quota_bytes: None,
         }
     }
 }
@@ -259,6 +307,21 @@ impl Default for Hub {
             tenants: vec![TenantId::new("dev").expect("it keeps to the alphabet")],
             registry: None,
             builtin_types: true,
+        }
+    }
+}
+
+impl Default for TenantRecord {
+    fn default() -> Self {
+        Self {
+            name: Name::new("dev").expect("it keeps to the alphabet"),
+            keep_age: None,
+            keep_events: None,
+            keep_bytes: None,
+            recent_age: None,
+            recent_events: None,
+            keep_tombstones: None,
+            quota_bytes: None,
         }
     }
 }

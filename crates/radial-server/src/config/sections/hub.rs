@@ -8,7 +8,7 @@ use super::{CENTURY, Section};
 use crate::config::kind::{Kind, Texts, distinct, name_alphabet};
 use crate::config::option::{duration, option};
 
-const TENANTS_MAX: usize = 10_000;
+pub(super) const TENANTS_MAX: usize = 10_000;
 
 const TENANTS: Kind = Kind::Texts(Texts {
     read: |texts, c| {

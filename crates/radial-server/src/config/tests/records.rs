@@ -2,9 +2,11 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
 use crate::config::{Certificate, SecretOrigin};
+use radial_protocol::TenantId;
 
 const VARIABLE: &str = "RADIAL__SERVER__CERTIFICATES";
 const PRIVATE: &str = "hunter2-hunter2";
@@ -171,6 +173,37 @@ fn secrets_are_in_nothing_that_is_shown() {
     for text in &shown {
         assert!(!text.is_empty() && !text.contains("hunter2"), "{text}");
     }
+}
+
+#[test]
+fn a_tenant_is_kept_as_its_record_says_and_else_as_the_log() {
+    let text = r#"
+[hub]
+tenants = ["acme", "globex"]
+[log]
+keep_age = "2d"
+keep_events = 7
+[[tenants]]
+name = "globex"
+keep_age = "1d"
+quota_bytes = "1MiB"
+"#;
+    let loaded = load_beside(text, &[]).unwrap();
+    let settings = loaded.config.log.settings(&loaded.config.tenants);
+    let day = Duration::from_hours(24);
+    let retention = settings.retention;
+    assert_eq!((retention.keep.age, retention.keep.events), (Some(2 * day), Some(7)));
+    assert_eq!(retention.quota_bytes, None);
+    let names: Vec<&str> = settings.tenants.keys().map(TenantId::as_str).collect();
+    assert_eq!(names, ["globex"]);
+    let retention = settings.tenants.values().next().unwrap();
+    assert_eq!((retention.keep.age, retention.keep.events), (Some(day), Some(7)));
+    assert_eq!(retention.quota_bytes, Some(1024 * 1024));
+    assert_eq!(load_beside(&loaded.print(), &[]).unwrap().config, loaded.config);
+    let told = problems(&text.replace("name = \"globex\"", "name = \"initech\""), &[]);
+    let expected =
+        "file radial.toml:7: [[tenants]] has name \"initech\", which is not among hub.tenants";
+    assert!(told.contains(expected), "{told}");
 }
 
 #[test]
