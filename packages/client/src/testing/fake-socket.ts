@@ -21,7 +21,7 @@ export interface SocketCarrier {
 }
 
 /** One socket of the hub: gets the client's operations. */
-function acceptSocket(
+export function acceptSocket(
   hub: FakeHubCore,
   carrier: SocketCarrier,
 ): { receive(text: string): void; closed(): void } {

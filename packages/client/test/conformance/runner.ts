@@ -1,0 +1,162 @@
+/** Runs one case of conformance/cases against a real hub, through a transport of the client. */
+import { expect } from 'vitest';
+import type { TransportName } from '../../src/machine/types.js';
+import { startHub, type HubProcess } from '../hub-process.js';
+import { CaseConnection, type Item } from './connection.js';
+import { mismatch, Variables } from './pattern.js';
+
+interface ExpectedAnswer {
+  status?: number;
+  headers?: Record<string, any>;
+  body?: any;
+}
+
+export interface Case {
+  name: string;
+  proves: string;
+  transports?: string[];
+  settings?: Record<string, unknown>;
+  steps: any[];
+}
+
+/** The fields of the steps that a client can do. */
+const FIELDS: Record<string, readonly string[]> = {
+  publish: ['atomic', 'query', 'headers', 'expect', 'save'],
+  open: ['query', 'headers', 'expect'],
+  read: ['expect', 'skip'],
+  close: [],
+  get: ['query', 'headers', 'expect', 'save'],
+  restart: [],
+};
+
+/** Whether the case has only steps that a client can do. */
+export function isExpressible(one: Case): boolean {
+  return one.steps.every((step) => {
+    const kind = Object.keys(FIELDS).find((name) => name in step);
+    return kind && Object.keys(step).every((key) => key === kind || FIELDS[kind]?.includes(key));
+  });
+}
+
+const HEARTBEATS_MAX = 200;
+
+/** Runs the steps in order; throws with the number of the one that failed. */
+export async function runCase(one: Case, transport: TransportName): Promise<void> {
+  const hub = await startHub(one.settings);
+  const run = new Run(hub, transport);
+  try {
+    for (const [index, step] of one.steps.entries()) {
+      await run.step(step).catch((error: Error) => {
+        error.message = `step ${index + 1}, ${JSON.stringify(step)}: ${error.message}`;
+        throw error;
+      });
+    }
+  } finally {
+    run.close();
+    await hub.remove();
+  }
+}
+
+class Run {
+  readonly #hub: HubProcess;
+  readonly #transport: TransportName;
+  readonly #variables = new Variables();
+  readonly #connections = new Map<string, CaseConnection>();
+
+  constructor(hub: HubProcess, transport: TransportName) {
+    this.#hub = hub;
+    this.#transport = transport;
+  }
+
+  async step(step: any): Promise<void> {
+    if ('publish' in step) return this.#publish(step);
+    if ('open' in step) return this.#open(step);
+    if ('read' in step) return this.#read(step);
+    if ('get' in step) return this.#get(step);
+    if ('close' in step) return this.#connection(step.close).close();
+    if (step.restart !== 'clean') throw new Error('a step that this runner does not know');
+    await this.#hub.stop();
+    await this.#hub.start();
+  }
+
+  close(): void {
+    for (const connection of this.#connections.values()) connection.close();
+  }
+
+  #connection(name: string): CaseConnection {
+    const connection = this.#connections.get(name);
+    if (!connection) throw new Error(`no step has opened ${name}`);
+    return connection;
+  }
+
+  async #publish(step: any): Promise<void> {
+    const query = new URLSearchParams({
+      ...this.#variables.fields(step.query),
+      ...(step.atomic ? { atomic: 'true' } : {}),
+    });
+    const body = this.#variables.fill(step.publish);
+    const status = Array.isArray(body) && !step.atomic ? 207 : 201;
+    const response = await fetch(`${this.#hub.url}/api/sse/events?${query}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...this.#variables.fields(step.headers) },
+      body: JSON.stringify(body),
+    });
+    this.#variables.save(step.save, await this.#answer(response, step.expect, status));
+  }
+
+  async #get(step: any): Promise<void> {
+    const query = new URLSearchParams(this.#variables.fields(step.query));
+    const headers = this.#variables.fields(step.headers);
+    const response = await fetch(`${this.#hub.url}${step.get}?${query}`, { headers });
+    this.#variables.save(step.save, await this.#answer(response, step.expect, 200));
+  }
+
+  async #answer(response: Response, expected: ExpectedAnswer = {}, status: number): Promise<any> {
+    const text = await response.text();
+    const body =
+      text && response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : undefined;
+    expect(response.status, text).toBe(expected.status ?? status);
+    for (const [name, pattern] of Object.entries(expected.headers ?? {})) {
+      expect(
+        mismatch(this.#variables.fill(pattern), response.headers.get(name) ?? undefined),
+      ).toBeUndefined();
+    }
+    if (expected.body !== undefined) {
+      expect(mismatch(this.#variables.fill(expected.body), body)).toBeUndefined();
+    }
+    return body;
+  }
+
+  async #open(step: any): Promise<void> {
+    const query = this.#variables.fields(step.query);
+    const headers = this.#variables.fields(step.headers);
+    const connection = await CaseConnection.open(this.#transport, this.#hub.url, query, headers);
+    const { refusal } = connection;
+    const status = step.expect?.status ?? 200;
+    expect(refusal?.status ?? 200).toBe(status);
+    if (refusal && step.expect?.body) {
+      expect(mismatch(this.#variables.fill(step.expect.body), refusal.body)).toBeUndefined();
+    }
+    this.#connections.set(step.open, connection);
+  }
+
+  async #read(step: any): Promise<void> {
+    const connection = this.#connection(step.read);
+    const skip: string[] = step.skip ?? [];
+    for (const expected of step.expect) {
+      const { save, ...rest } = expected;
+      const [kind, raw] = Object.entries(rest)[0] as [string, any];
+      const pattern = this.#variables.fill(raw);
+      let item: Item;
+      for (let heartbeats = 0; ;) {
+        item = await connection.next();
+        if (item.kind !== kind && skip.includes(item.kind)) continue;
+        // An expected heartbeat is the next one that fits.
+        const early = kind === 'heartbeat' && item.kind === kind && mismatch(pattern, item.json);
+        if (!early || (heartbeats += 1) > HEARTBEATS_MAX) break;
+      }
+      expect(item.kind, JSON.stringify(item)).toBe(kind);
+      if (kind !== 'end') expect(mismatch(pattern, item.json)).toBeUndefined();
+      this.#variables.save(save, item.json, item.id);
+    }
+  }
+}
