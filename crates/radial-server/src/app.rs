@@ -10,6 +10,7 @@ use radial_protocol::TenantId;
 use radial_protocol::limits::Limits;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::Auth;
 use crate::config::{Config, DurabilityMode};
 use crate::http::origin::Origins;
 use crate::http::proxies::Proxies;
@@ -19,14 +20,15 @@ use crate::http::proxies::Proxies;
 pub enum Mode {
     /// `radial dev`: no credential, loopback only, with the demo board.
     Dev,
-    /// `radial serve`: as configured. Credentials are not checked yet, so it too serves loopback
-    /// only, and refuses to start on any other address.
+    /// `radial serve`: as configured, and everybody shows a credential. Without TLS it serves
+    /// loopback only, and refuses to start on any other address.
     Serve,
 }
 
 /// The hub and what the edge knows. Shared by all connections.
 pub(crate) struct App {
     pub(crate) hub: Arc<Hub>,
+    pub(crate) auth: Auth,
     pub(crate) mode: Mode,
     pub(crate) node: String,
     /// `durable` or `relaxed`, as `/readyz` says it.
@@ -72,9 +74,10 @@ pub(crate) struct Connections {
 }
 
 impl App {
-    pub(crate) fn new(config: &Config, mode: Mode, hub: Arc<Hub>) -> Self {
+    pub(crate) fn new(config: &Config, mode: Mode, hub: Arc<Hub>, auth: Auth) -> Self {
         Self {
             hub,
+            auth,
             mode,
             node: config.server.node.to_string(),
             durability: match config.log.durability {
@@ -96,8 +99,11 @@ impl App {
                     trusted: config.server.trusted_proxies.clone(),
                     header: config.server.forwarded_header,
                 },
-                origins: Origins { allowed: config.server.allowed_origins.clone(), loopback: true },
-                loopback_only: true,
+                origins: Origins {
+                    allowed: config.server.allowed_origins.clone(),
+                    loopback: mode == Mode::Dev,
+                },
+                loopback_only: mode == Mode::Dev,
                 hsts: hsts(config.server.hsts_age),
             },
         }

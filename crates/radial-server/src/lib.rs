@@ -5,6 +5,7 @@
 //! does that; a transport only encodes.
 
 mod app;
+mod auth;
 mod clock;
 pub mod config;
 mod http;
@@ -14,6 +15,7 @@ mod server;
 mod transport;
 
 pub use app::Mode;
+pub use auth::AuthError;
 pub use http::routes::{Access, ROUTES, Route};
 pub use radial_log::doctor;
 pub use server::{RunError, Server, run};

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::{App, Mode};
+use crate::auth::{Auth, AuthError};
 use crate::clock;
 use crate::config::Config;
 use crate::http::accept::{AcceptSettings, accept, listen};
@@ -22,10 +23,10 @@ const TIDY_INTERVAL: Duration = Duration::from_secs(1);
 /// Why a hub could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The address is not this machine's own, and nobody would be asked for a credential.
+    /// The address is not this machine's own, and nothing would be encrypted.
     #[error(
-        "cannot listen on {0}: credentials are not checked yet, so the hub serves loopback \
-         addresses only (127.0.0.1, [::1])"
+        "cannot listen on {0}: TLS is not served yet, so the hub serves loopback addresses only \
+         (127.0.0.1, [::1])"
     )]
     NotLoopback(SocketAddr),
     /// There are certificates, but nothing that would use them.
@@ -40,6 +41,9 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// Nobody could be told from anybody else.
+    #[error("{0}")]
+    Auth(#[from] AuthError),
     /// The event types cannot be used.
     #[error("{0}")]
     Registry(#[from] RegistryError),
@@ -76,6 +80,7 @@ impl Server {
         if !config.server.certificates.is_empty() {
             return Err(RunError::NoTls);
         }
+        let auth = Auth::new(&config, mode)?;
         let listener = listen(address).map_err(|source| RunError::Listen { address, source })?;
         let address =
             listener.local_addr().map_err(|source| RunError::Listen { address, source })?;
@@ -104,7 +109,7 @@ impl Server {
             "hub opened"
         );
         Ok(Self {
-            app: Arc::new(App::new(&config, mode, Arc::new(hub))),
+            app: Arc::new(App::new(&config, mode, Arc::new(hub), auth)),
             listener,
             address,
             accept: AcceptSettings {

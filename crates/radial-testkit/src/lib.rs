@@ -6,6 +6,7 @@
 //! code can read.
 
 pub mod conformance;
+pub mod credentials;
 mod process;
 mod server;
 mod stream;

@@ -10,6 +10,7 @@ use radial_server::{Mode, Server};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::credentials;
 use crate::stream::Stream;
 use crate::wire::{Answer, request};
 
@@ -18,6 +19,7 @@ pub struct TestServer {
     address: SocketAddr,
     folder: Option<tempfile::TempDir>,
     settings: Vec<(String, String)>,
+    mode: Mode,
     stop: Arc<Notify>,
     running: JoinHandle<()>,
 }
@@ -30,25 +32,32 @@ impl TestServer {
 
     /// A hub with some settings, by their names in the configuration file.
     pub async fn with(settings: &[(&str, &str)]) -> Result<Self> {
-        let settings = settings
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
-        Self::open(tempfile::tempdir()?, settings, SocketAddr::from(([127, 0, 0, 1], 0))).await
+        Self::open(tempfile::tempdir()?, owned(settings), FREE_PORT.into(), Mode::Dev).await
+    }
+
+    /// A hub as `radial serve` runs it, which asks for credentials. Without `auth.issuers` among
+    /// the settings it takes those of [`credentials`](crate::credentials).
+    pub async fn serve(settings: &[(&str, &str)]) -> Result<Self> {
+        let mut settings = owned(settings);
+        if !settings.iter().any(|(name, _)| name == "auth.issuers") {
+            settings.push(("auth.issuers".to_owned(), credentials::issuers()));
+        }
+        Self::open(tempfile::tempdir()?, settings, FREE_PORT.into(), Mode::Serve).await
     }
 
     async fn open(
         folder: tempfile::TempDir,
         settings: Vec<(String, String)>,
         listen: SocketAddr,
+        mode: Mode,
     ) -> Result<Self> {
         let config = config(folder.path(), &settings, listen)?;
-        let server = Server::bind(config, Mode::Dev).await.context("the hub does not start")?;
+        let server = Server::bind(config, mode).await.context("the hub does not start")?;
         let address = server.address();
         let stop = Arc::new(Notify::new());
         let stopped = Arc::clone(&stop);
         let running = tokio::spawn(server.run(async move { stopped.notified().await }));
-        Ok(Self { address, folder: Some(folder), settings, stop, running })
+        Ok(Self { address, folder: Some(folder), settings, mode, stop, running })
     }
 
     /// Where the hub listens.
@@ -70,9 +79,9 @@ impl TestServer {
 
     /// Stops the hub cleanly and starts it again, with its data, on the same port.
     pub async fn restart(self) -> Result<Self> {
-        let (settings, address) = (self.settings.clone(), self.address);
+        let (settings, address, mode) = (self.settings.clone(), self.address, self.mode);
         let folder = self.stop().await?.context("the folder is there until the hub is dropped")?;
-        Self::open(folder, settings, address).await
+        Self::open(folder, settings, address, mode).await
     }
 
     /// Tells the hub to stop, and does not wait for it.
@@ -87,6 +96,27 @@ impl TestServer {
         request(self.address, "POST", "/api/sse/events", &headers, body.as_bytes()).await
     }
 
+    /// Publishes a body with a credential, and returns the whole answer.
+    pub async fn publish_as(&self, bearer: &str, body: &serde_json::Value) -> Result<Answer> {
+        let bearer = format!("Bearer {bearer}");
+        let headers = [("content-type", "application/json"), ("authorization", &bearer)];
+        let body = body.to_string();
+        request(self.address, "POST", "/api/sse/events", &headers, body.as_bytes()).await
+    }
+
+    /// Gets a path with a credential.
+    pub async fn get_as(&self, bearer: &str, path: &str) -> Result<Answer> {
+        let bearer = format!("Bearer {bearer}");
+        request(self.address, "GET", path, &[("authorization", &bearer)], b"").await
+    }
+
+    /// Opens an event stream with a credential.
+    pub async fn stream_as(&self, bearer: &str, query: &str) -> Result<Stream> {
+        let bearer = format!("Bearer {bearer}");
+        let path = format!("/api/sse/events{query}");
+        Stream::open(self.address, &path, &[("authorization", &bearer)]).await
+    }
+
     /// Gets a path.
     pub async fn get(&self, path: &str) -> Result<Answer> {
         request(self.address, "GET", path, &[], b"").await
@@ -96,6 +126,12 @@ impl TestServer {
     pub async fn stream(&self, query: &str) -> Result<Stream> {
         Stream::open(self.address, &format!("/api/sse/events{query}"), &[]).await
     }
+}
+
+const FREE_PORT: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+
+fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 fn config(folder: &Path, settings: &[(String, String)], listen: SocketAddr) -> Result<Config> {

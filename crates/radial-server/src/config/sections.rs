@@ -3,6 +3,7 @@
 //!
 //! A row does not repeat its default: that is the field's value in `Config::default()`.
 
+mod auth;
 mod hub;
 mod limits;
 mod log;
@@ -37,6 +38,7 @@ pub(super) struct Section {
 pub(super) const SECTIONS: &[Section] = &[
     server::SECTION,
     hub::SECTION,
+    auth::SECTION,
     limits::SECTION,
     log::SECTION,
     stream::SECTION,

@@ -12,6 +12,10 @@ use radial_protocol::{Name, TenantId};
 use super::network::{Network, Origin};
 use super::secret::Secret;
 
+mod auth;
+
+pub use auth::{Auth, Issuer, Key};
+
 /// Everything that can be configured. Its `Default` is the hub without any setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
@@ -19,6 +23,8 @@ pub struct Config {
     pub server: Server,
     /// `hub.*`: tenants and event types.
     pub hub: Hub,
+    /// `auth.*`: whose credentials count (protocol §6).
+    pub auth: Auth,
     /// `limits.*`: the sizes at which input is refused (protocol §2).
     pub limits: Limits,
     /// `log.*`.

@@ -1,47 +1,189 @@
-//! From a request to its grants.
+//! From a request to its grants: how a credential is carried, and for whom the request acts.
 //!
-//! No credential is asked for yet, and the guard lets only this machine in: whoever gets here may
-//! do everything in one tenant, and says for whom it acts.
+//! Nothing that a request says about itself outside its credential is believed. It may only agree
+//! with the credential, choose one of an API key's tenants, or, with `actAs`, name whom it acts for.
 
-use http::HeaderMap;
-use radial_protocol::grants::Grants;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{HeaderMap, header};
+use radial_auth::Refused;
+use radial_protocol::grants::{Grants, Operator};
 use radial_protocol::names::{SessionId, UserId};
 use radial_protocol::{Code, Problem, TenantId};
 
-use crate::app::App;
+use super::guard::Told;
+use super::refusal::Refusal;
+use crate::app::{App, Mode};
+use crate::auth::Shown;
 
-/// Names the tenant that a request is for; without it, the first one configured.
+/// Names the tenant that a request is for, where its credential is of several.
 const TENANT_HEADER: &str = "radial-tenant";
+/// One and the same for every bad credential: what is wrong with it is for its owner's log.
+const UNAUTHORIZED: &str =
+    "show a valid credential: Authorization: Bearer, with a token or an API key";
 
-/// The grants of a request that acts for nobody in particular.
-///
-/// `named` is the tenant that its body names; the header wins.
-pub(crate) fn grants(
-    app: &App,
-    headers: &HeaderMap,
-    named: Option<&TenantId>,
-) -> Result<Grants, Problem> {
-    let mut header = headers.get_all(TENANT_HEADER).iter();
-    let tenant = match (header.next(), header.next()) {
-        (None, _) => named.or(app.tenants.first()).cloned(),
-        (Some(name), None) => name.to_str().ok().and_then(|name| TenantId::new(name).ok()),
-        (Some(_), Some(_)) => None,
-    };
-    match tenant.filter(|tenant| app.tenants.contains(tenant)) {
-        Some(tenant) => Ok(Grants::everything(tenant)),
-        None => Err(Problem::new(
-            Code::Forbidden,
-            "the Radial-Tenant header, or tenantId, does not name one tenant of this hub",
-        )),
+/// Who sent a request, before it is known for whom it acts.
+pub(crate) struct Caller {
+    shown: Option<Shown>,
+    /// The tenant that the header names, if it names one and no other.
+    header: Option<Result<TenantId, ()>>,
+    told: Told,
+    app: Arc<App>,
+}
+
+impl FromRequestParts<Arc<App>> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        let shown = match app.mode {
+            Mode::Dev => None,
+            Mode::Serve => Some(shown(app, &parts.headers).map_err(unauthorized)?),
+        };
+        let header = named_by_header(&parts.headers);
+        let told = parts.extensions.get::<Told>().cloned().unwrap_or_default();
+        Ok(Self { shown, header, told, app: Arc::clone(app) })
     }
 }
 
-/// The grants of a request that may say for whom it acts.
-pub(crate) fn acting_grants(
-    app: &App,
-    headers: &HeaderMap,
-    user: Option<UserId>,
-    session: Option<SessionId>,
-) -> Result<Grants, Problem> {
-    Ok(grants(app, headers, None)?.acting_for(user, session))
+/// What the request shows.
+fn shown(app: &App, headers: &HeaderMap) -> Result<Shown, Refused> {
+    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
+    let bearer = match (authorizations.next(), authorizations.next()) {
+        (Some(value), None) => value.to_str().ok().and_then(bearer).ok_or(Refused::Malformed)?,
+        _ => return Err(Refused::Malformed),
+    };
+    app.auth.bearer(bearer, &app.hub)
+}
+
+/// The credential in `Bearer …`; the scheme is written in any case (RFC 9110, section 11.1).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, credential) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim_start_matches(' '))
+}
+
+fn named_by_header(headers: &HeaderMap) -> Option<Result<TenantId, ()>> {
+    let mut values = headers.get_all(TENANT_HEADER).iter();
+    match (values.next(), values.next()) {
+        (None, _) => None,
+        (Some(value), None) => {
+            let tenant = value.to_str().ok().and_then(|name| TenantId::new(name).ok());
+            Some(tenant.ok_or(()))
+        }
+        (Some(_), Some(_)) => Some(Err(())),
+    }
+}
+
+impl Caller {
+    /// The grants of a request that acts for nobody but its credential.
+    ///
+    /// `named` is the tenant that its body names; the header wins, and the hub refuses an event
+    /// that names another one.
+    ///
+    /// # Errors
+    /// `forbidden`: the request does not name exactly one tenant of its credential.
+    pub(crate) fn grants(&self, named: Option<&TenantId>) -> Result<Arc<Grants>, Problem> {
+        let wanted = match &self.header {
+            Some(Ok(tenant)) => Some(tenant),
+            Some(Err(())) => return Err(self.other_tenant()),
+            None => named,
+        };
+        let grants = match &self.shown {
+            None => {
+                let tenant = wanted.or(self.app.tenants.first()).cloned();
+                let tenant = tenant.filter(|tenant| self.app.auth.is_tenant(tenant));
+                tenant.map(|tenant| Arc::new(Grants::everything(tenant)))
+            }
+            Some(Shown::Grants(grants)) => {
+                wanted.is_none_or(|tenant| *tenant == grants.tenant).then(|| Arc::clone(grants))
+            }
+            Some(Shown::Key { record, expires }) => {
+                let tenant = wanted.or(record.tenants.single()).cloned();
+                let tenant = tenant.filter(|tenant| self.app.auth.is_tenant(tenant));
+                tenant.and_then(|tenant| record.grants(tenant, *expires)).map(Arc::new)
+            }
+        };
+        let grants = grants.ok_or_else(|| self.other_tenant())?;
+        self.check(&grants)?;
+        self.told.tenant(&grants.tenant);
+        Ok(grants)
+    }
+
+    /// The grants of a request that may say for whom it acts.
+    ///
+    /// # Errors
+    /// As [`grants`](Self::grants); and `forbidden` if it names others without `actAs`.
+    pub(crate) fn acting(
+        &self,
+        user: Option<UserId>,
+        session: Option<SessionId>,
+    ) -> Result<Arc<Grants>, Problem> {
+        let grants = self.grants(None)?;
+        let is_other = (user.is_some() && user != grants.user)
+            || (session.is_some() && session != grants.session);
+        if !is_other {
+            return Ok(grants);
+        }
+        if !grants.act_as {
+            let detail =
+                "userId or sessionId is not the credential's own, and it may not act for others";
+            return Err(Problem::new(Code::Forbidden, detail));
+        }
+        Ok(Arc::new(Grants::clone(&grants).acting_for(user, session)))
+    }
+
+    /// Lets those through who may read the measurements of the whole hub.
+    pub(crate) fn scrape(&self) -> Result<(), Problem> {
+        let grants = match &self.shown {
+            None => return Ok(()),
+            Some(Shown::Grants(grants)) => Some(Arc::clone(grants)),
+            // Whichever of its tenants: what is measured is the whole hub.
+            Some(Shown::Key { record, expires }) => {
+                let tenants = self.app.tenants.iter().cloned();
+                tenants.filter_map(|tenant| record.grants(tenant, *expires)).map(Arc::new).next()
+            }
+        };
+        let may = match grants {
+            Some(grants) => self.check(&grants).map(|()| grants.scrape)?,
+            None => false,
+        };
+        if may { Ok(()) } else { Err(forbidden("the credential may not read /metrics")) }
+    }
+
+    /// The grants of who operates a tenant, or the whole hub.
+    ///
+    /// # Errors
+    /// As [`grants`](Self::grants); and `forbidden` if the credential operates less.
+    #[expect(dead_code, reason = "the admin API comes with the control tenant")]
+    pub(crate) fn operator(&self, least: Operator) -> Result<Arc<Grants>, Problem> {
+        let grants = self.grants(None)?;
+        if grants.operator >= Some(least) {
+            return Ok(grants);
+        }
+        Err(forbidden("the credential may not operate this"))
+    }
+
+    /// Nobody goes on with a credential that was taken back, whatever is remembered of it.
+    fn check(&self, grants: &Grants) -> Result<(), Problem> {
+        self.app.hub.check_credential(grants).map_err(|_| unauthorized(Refused::Revoked))
+    }
+
+    fn other_tenant(&self) -> Problem {
+        forbidden(match &self.shown {
+            None => "the Radial-Tenant header, or tenantId, does not name one tenant of this hub",
+            Some(_) => {
+                "the Radial-Tenant header, or tenantId, does not name one tenant of the credential"
+            }
+        })
+    }
+}
+
+fn unauthorized(refused: Refused) -> Problem {
+    tracing::debug!(reason = %refused, "the credential does not count");
+    Problem::new(Code::Unauthorized, UNAUTHORIZED)
+}
+
+fn forbidden(detail: &str) -> Problem {
+    Problem::new(Code::Forbidden, detail)
 }

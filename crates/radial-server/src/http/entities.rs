@@ -11,10 +11,11 @@ use radial_protocol::{ChannelName, Code, Name, Problem};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::credential::Caller;
+use super::etag;
 use super::parameters::{Parameters, invalid};
 use super::path::PathPart;
 use super::refusal::Refusal;
-use super::{credential, etag};
 use crate::app::App;
 
 /// The entities of a page unless the request says how many.
@@ -48,6 +49,7 @@ struct Next<'a> {
 
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
+    caller: Caller,
     PathPart(entity_type): PathPart<String>,
     query: RawQuery,
     headers: HeaderMap,
@@ -63,7 +65,7 @@ pub(crate) async fn list(
         (None, None) => None,
         _ => return Err(invalid("afterChannel and afterId go together").into()),
     };
-    let page = read(&app, &headers, parameters, &entity_type, None, after, limit).await?;
+    let page = read(&app, &caller, parameters, &entity_type, None, after, limit).await?;
     let last = page.entities.last().filter(|_| page.more);
     let next = last.map(|last| Next { after_channel: &last.channel, after_id: &last.entity.id });
     let states = states(&page);
@@ -83,13 +85,14 @@ pub(crate) async fn list(
 
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
+    caller: Caller,
     PathPart((entity_type, id)): PathPart<(String, String)>,
     query: RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let parameters = Parameters::parse(&query)?;
     let id = Id::new(&id).map_err(|error| invalid(&format!("the entity's id {error}")))?;
-    let page = read(&app, &headers, parameters, &entity_type, Some(id), None, 2).await?;
+    let page = read(&app, &caller, parameters, &entity_type, Some(id), None, 2).await?;
     let states = states(&page);
     match (&page.entities[..], &states[..]) {
         ([], _) => {
@@ -106,7 +109,7 @@ pub(crate) async fn show(
 
 async fn read(
     app: &Arc<App>,
-    headers: &HeaderMap,
+    caller: &Caller,
     mut parameters: Parameters,
     entity_type: &str,
     id: Option<Id>,
@@ -118,7 +121,7 @@ async fn read(
     let channels = parameters.channels(app.limits.filters)?;
     let (user, session) = (parameters.parsed("userId")?, parameters.parsed("sessionId")?);
     parameters.finish()?;
-    let grants = Arc::new(credential::acting_grants(app, headers, user, session)?);
+    let grants = caller.acting(user, session)?;
     let query = EntityQuery { channels, entity_type, id, after, limit };
     let hub = Arc::clone(&app.hub);
     let page = tokio::task::spawn_blocking(move || hub.entities(&grants, &query))

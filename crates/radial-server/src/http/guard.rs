@@ -6,18 +6,18 @@
 //! it; it cannot choose the `Host` and `Origin` that the browser sends (protocol §6).
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, Method, header};
-use radial_protocol::{Code, Problem};
+use radial_protocol::{Code, Problem, TenantId};
 
+use super::cors;
 use super::origin::{OriginVerdict, is_loopback};
 use super::proxies::Peer;
 use super::refusal::{self, REQUEST_ID, Refusal};
-use super::{cors, credential};
 use crate::app::App;
 
 /// Names one request in its answer and in the log.
@@ -35,6 +35,17 @@ pub(crate) struct Arrival {
     pub(crate) origin: OriginVerdict,
 }
 
+/// What is found out about a request on its way, for the log line of a refusal.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told(Arc<OnceLock<TenantId>>);
+
+impl Told {
+    /// The request is one of this tenant.
+    pub(crate) fn tenant(&self, tenant: &TenantId) {
+        let _ = self.0.set(tenant.clone());
+    }
+}
+
 pub(crate) async fn guard(
     State(app): State<Arc<App>>,
     mut request: Request,
@@ -44,6 +55,7 @@ pub(crate) async fn guard(
     let arrival = Arrival::of(&app, &request);
     let asked = Asked::of(&app, &request, arrival);
     request.extensions_mut().insert(asked.id.clone());
+    request.extensions_mut().insert(asked.told.clone());
     request.extensions_mut().insert(arrival);
     let mut response = match check(&app, request.headers()) {
         Err(problem) => Refusal(problem).into_response(),
@@ -97,7 +109,7 @@ impl Arrival {
 struct Asked {
     id: RequestId,
     address: IpAddr,
-    tenant: String,
+    told: Told,
     method: Method,
     path: String,
     origin: Option<HeaderValue>,
@@ -105,12 +117,10 @@ struct Asked {
 
 impl Asked {
     fn of(app: &App, request: &Request, arrival: Arrival) -> Self {
-        let tenant = credential::grants(app, request.headers(), None)
-            .map_or_else(|_| "-".to_owned(), |grants| grants.tenant.to_string());
         Self {
             id: RequestId(format!("{:016x}", app.hub.runtime().random())),
             address: arrival.address,
-            tenant,
+            told: Told::default(),
             method: request.method().clone(),
             path: request.uri().path().chars().take(128).collect(),
             origin: request.headers().get(header::ORIGIN).cloned(),
@@ -122,7 +132,7 @@ impl Asked {
         tracing::info!(
             request = self.id.0,
             address = %self.address,
-            tenant = self.tenant,
+            tenant = self.told.0.get().map_or("-", TenantId::as_str),
             method = %self.method,
             path = %self.path.escape_default(),
             code = problem.code.as_str(),

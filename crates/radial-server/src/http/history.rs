@@ -9,7 +9,7 @@ use http::HeaderMap;
 use radial_hub::{HistoryPage, HistoryQuery};
 use radial_protocol::{Code, Problem};
 
-use super::credential;
+use super::credential::Caller;
 use super::etag;
 use super::parameters::{Parameters, invalid};
 use super::refusal::Refusal;
@@ -23,6 +23,7 @@ const LIMIT_MAX: usize = 1_000;
 
 pub(crate) async fn history(
     State(app): State<Arc<App>>,
+    caller: Caller,
     query: RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
@@ -49,7 +50,7 @@ pub(crate) async fn history(
         session: parameters.parsed("sessionId")?,
     };
     parameters.finish()?;
-    let grants = Arc::new(credential::grants(&app, &headers, None)?);
+    let grants = caller.grants(None)?;
     let hub = Arc::clone(&app.hub);
     let page = tokio::task::spawn_blocking(move || hub.history(&grants, &query))
         .await

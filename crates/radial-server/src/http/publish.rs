@@ -13,13 +13,14 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::body;
-use super::credential;
+use super::credential::Caller;
 use super::parameters::Parameters;
 use super::refusal::Refusal;
 use crate::app::App;
 
 pub(crate) async fn publish(
     State(app): State<Arc<App>>,
+    caller: Caller,
     query: RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -29,12 +30,12 @@ pub(crate) async fn publish(
     parameters.finish()?;
     let body = body::read_json(&headers, body, app.limits.body_bytes).await?;
     match envelope::Body::split(&body, &app.limits)? {
-        envelope::Body::One(item) => one(&app, &headers, item).await,
+        envelope::Body::One(item) => one(&app, &caller, item).await,
         envelope::Body::Batch(items) => {
             let requests: Vec<_> =
                 items.iter().map(|item| PublishRequest::parse(item, &app.limits)).collect();
             let named = requests.iter().flatten().find_map(|request| request.tenant.as_ref());
-            let grants = credential::grants(&app, &headers, named)?;
+            let grants = caller.grants(named)?;
             if atomic {
                 let accepted = app.hub.publish_atomic(&grants, requests).await?;
                 return Ok(json(StatusCode::CREATED, &accepted));
@@ -45,9 +46,9 @@ pub(crate) async fn publish(
     }
 }
 
-async fn one(app: &App, headers: &HeaderMap, item: &RawValue) -> Result<Response, Refusal> {
+async fn one(app: &App, caller: &Caller, item: &RawValue) -> Result<Response, Refusal> {
     let request = PublishRequest::parse(item, &app.limits)?;
-    let grants = credential::grants(app, headers, request.tenant.as_ref())?;
+    let grants = caller.grants(request.tenant.as_ref())?;
     let result = app.hub.publish(&grants, vec![Ok(request)]).await?.pop();
     match result {
         Some(Ok(accepted)) => Ok(json(StatusCode::CREATED, &accepted)),

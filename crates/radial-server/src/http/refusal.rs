@@ -45,6 +45,10 @@ pub(crate) fn answer(problem: &Problem, request_id: &str) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if problem.code == Code::Unauthorized {
+        headers
+            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"radial\""));
+    }
     if let Some(seconds) = retry_after_seconds(problem.code) {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -8,6 +8,8 @@ use http::{HeaderValue, StatusCode, header};
 use radial_hub::Readiness;
 use serde_json::json;
 
+use super::credential::Caller;
+use super::refusal::Refusal;
 use crate::app::App;
 use crate::metrics;
 
@@ -35,11 +37,15 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
 }
 
 /// What Prometheus scrapes.
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
+pub(crate) async fn metrics(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Response, Refusal> {
+    caller.scrape()?;
     let mut response = metrics::text(&app).into_response();
     response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8"),
     );
-    response
+    Ok(response)
 }

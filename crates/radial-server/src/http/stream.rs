@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use radial_hub::{Start, SubscribeRequest};
 use radial_protocol::{Code, Problem};
 
-use super::credential;
+use super::credential::Caller;
 use super::guard::{Arrival, RequestId};
 use super::parameters::{Parameters, invalid};
 use super::refusal::Refusal;
@@ -19,6 +19,7 @@ use crate::transport::sse::{SseStream, StreamOptions};
 
 pub(crate) async fn stream(
     State(app): State<Arc<App>>,
+    caller: Caller,
     Extension(RequestId(request)): Extension<RequestId>,
     Extension(arrival): Extension<Arrival>,
     method: Method,
@@ -37,10 +38,10 @@ pub(crate) async fn stream(
     let snapshot = parameters.names("snapshot", app.limits.filters)?;
     let (user, session) = (parameters.parsed("userId")?, parameters.parsed("sessionId")?);
     parameters.finish()?;
-    let grants = credential::acting_grants(&app, &headers, user, session)?;
+    let grants = caller.acting(user, session)?;
     let mut response = Response::new(Body::empty());
     let request = SubscribeRequest { selection, start, snapshot };
-    let subscription = app.hub.subscribe(Arc::new(grants), request).await?;
+    let subscription = app.hub.subscribe(grants, request).await?;
     if method != Method::HEAD {
         *response.body_mut() = SseStream::open(&app, subscription, &options).into_body();
     }

@@ -9,6 +9,7 @@
 mod bodies;
 mod conformance;
 mod cors;
+mod credentials;
 mod drain;
 mod mutation;
 mod requests;
