@@ -171,6 +171,11 @@ impl Subscription {
         &self.opening
     }
 
+    /// Whether state comes before everything else.
+    pub fn begins_with_snapshot(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
     /// Whose events these are.
     pub fn tenant(&self) -> &TenantId {
         &self.grants.tenant

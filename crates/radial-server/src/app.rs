@@ -69,6 +69,8 @@ pub(crate) struct Connections {
     pub(crate) sockets: AtomicU64,
     /// Event streams.
     pub(crate) streams: AtomicU64,
+    /// Long polls that wait.
+    pub(crate) polls: AtomicU64,
     /// Event streams that were ever opened.
     pub(crate) streams_opened: AtomicU64,
 }

@@ -20,6 +20,7 @@ pub(crate) fn text(app: &App) -> String {
     let snapshot = Snapshot {
         tallies: app.hub.stats().tallies(),
         sockets: connections.sockets.load(Ordering::Relaxed),
+        polls: connections.polls.load(Ordering::Relaxed),
         streams: connections.streams.load(Ordering::Relaxed),
         streams_opened: connections.streams_opened.load(Ordering::Relaxed),
         usage: app.hub.usage(),
@@ -37,6 +38,7 @@ pub(crate) fn text(app: &App) -> String {
 struct Snapshot {
     tallies: Tallies,
     sockets: u64,
+    polls: u64,
     streams: u64,
     streams_opened: u64,
     usage: Usage,
@@ -53,6 +55,7 @@ impl Collector for Snapshot {
             u64::from(self.ready),
         )?;
         gauge(&mut encoder, "sockets", "Open TCP connections.", self.sockets)?;
+        gauge(&mut encoder, "polls", "Long polls that wait.", self.polls)?;
         gauge(&mut encoder, "connections", "Open event streams.", self.streams)?;
         counter(
             &mut encoder,

@@ -12,6 +12,7 @@ pub(crate) mod origin;
 mod pages;
 mod parameters;
 mod path;
+mod poll;
 pub(crate) mod proxies;
 mod publish;
 mod refusal;

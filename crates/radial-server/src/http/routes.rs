@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
 
-use super::{entities, history, pages, publish, registry, status, stream};
+use super::{entities, history, pages, poll, publish, registry, status, stream};
 use crate::app::App;
 
 /// Who may use a route, as its credential says it.
@@ -60,6 +60,7 @@ macro_rules! table {
 table! {
     Publish   POST "/api/sse/events" => publish::publish;
     Subscribe GET "/api/sse/events" => stream::stream;
+    Subscribe GET "/api/poll" => poll::poll;
     History   GET "/api/events" => history::history;
     Subscribe GET "/api/entities/{entity_type}" => entities::list;
     Subscribe GET "/api/entities/{entity_type}/{id}" => entities::show;

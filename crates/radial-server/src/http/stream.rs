@@ -60,7 +60,7 @@ pub(crate) async fn stream(
 ///
 /// A header that is no cursor cannot be refused: `EventSource` would never come back. Its stream
 /// begins at the head, with a `gap` that says so.
-fn start(parameters: &mut Parameters, headers: &HeaderMap) -> Result<Start, Problem> {
+pub(super) fn start(parameters: &mut Parameters, headers: &HeaderMap) -> Result<Start, Problem> {
     let cursor = parameters.start_of("cursor")?;
     let parameter = parameters.one("lastEventId")?;
     let since = parameters.time("since")?;

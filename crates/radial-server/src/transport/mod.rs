@@ -1,3 +1,8 @@
 //! Transports: how frames of a subscription become bytes of a connection. They only encode.
 
+use radial_protocol::control::Polling;
+
 pub(crate) mod sse;
+
+/// How clients poll where long poll cannot be used.
+pub(crate) const POLLING: Polling = Polling { interval_ms: 30_000 };

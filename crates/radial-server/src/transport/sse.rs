@@ -8,17 +8,16 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use radial_hub::{Frame, Subscription};
-use radial_protocol::control::{Control, Fallback, GoodbyeReason, Hello, Polling};
+use radial_protocol::control::{Control, Fallback, GoodbyeReason, Hello};
 use radial_protocol::names::Id;
 use radial_protocol::{Problem, sse};
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 
+use super::POLLING;
 use crate::app::App;
 
 /// The version of the protocol that `hello` names.
 const PROTOCOL: u32 = 1;
-/// Where long poll cannot be used: the time between two polls.
-const POLLING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What a request says about its stream besides its filter and place.
 #[derive(Debug)]
@@ -78,7 +77,7 @@ impl SseStream {
             now: runtime.now(),
             node: app.node.clone(),
             flags: serde_json::Map::new(),
-            polling: Polling { interval_ms: ms(POLLING_INTERVAL) },
+            polling: POLLING,
             protocol: PROTOCOL,
             is_place: opening.is_place,
         }));

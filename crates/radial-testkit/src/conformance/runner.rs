@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::answer::{Difference, check, fits};
 use super::case::{Case, Get, Kind, Open, Publish, Read, Restart, Step, Stop};
 use super::invariants::Invariants;
-use super::transport::{Connection, Item, OpenRequest, Opened, Transport};
+use super::transport::{Connection, Item, OpenRequest, Opened, Transport, borrowed, query_text};
 use super::variables::{Variables, plain};
 use crate::server::TestServer;
 use crate::wire::request;
@@ -180,14 +180,15 @@ impl Run {
         let query = self.variables.fill_fields(&step.query)?;
         let headers = self.variables.fill_fields(&step.headers)?;
         let named = query.iter().any(|(name, value)| name == "named" && value == "true");
-        let open = OpenRequest { query: query_text(&query), headers };
+        let open = OpenRequest { query, headers };
         match self.transport.open(self.hub()?, &open).await? {
             Opened::Refused(answer) => check(&step.expect, 200, &self.variables, &answer).map(drop),
             Opened::Connection(connection) => {
                 if let Some(status) = step.expect.status.filter(|status| *status != 200) {
                     return Err(Difference::new(format!("status {status}"), "an open connection"));
                 }
-                let opened = (connection, Invariants::new(named));
+                let opened =
+                    (connection, Invariants::new(named, self.transport.carries(Kind::Hello)));
                 match self.connections.insert(step.connection.clone(), opened) {
                     None => Ok(()),
                     Some(_) => Err(Difference::new("a new name", "one that is open already")),
@@ -202,6 +203,9 @@ impl Run {
             .get_mut(&step.connection)
             .ok_or_else(|| no_connection(&step.connection))?;
         for (index, expected) in step.expect.iter().enumerate() {
+            if !self.transport.carries(expected.kind) {
+                continue;
+            }
             let pattern = self.variables.fill(&expected.pattern)?;
             let what = format!("item {}, {}", index + 1, expected.kind.as_str());
             let mut heartbeats = 0;
@@ -249,25 +253,4 @@ fn show(item: &Item, broken: &str) -> String {
 
 fn no_connection(name: &str) -> Difference {
     Difference::new(format!("a connection {name}"), "no step has opened it")
-}
-
-fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
-    pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
-}
-
-/// `?name=value&…`, or nothing.
-fn query_text(pairs: &[(String, String)]) -> String {
-    let encode = |text: &str| -> String {
-        text.bytes()
-            .map(|byte| match byte {
-                byte if byte.is_ascii_alphanumeric() || b"-._~*:,".contains(&byte) => {
-                    char::from(byte).to_string()
-                }
-                byte => format!("%{byte:02X}"),
-            })
-            .collect()
-    };
-    let texts: Vec<String> =
-        pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-    if texts.is_empty() { String::new() } else { format!("?{}", texts.join("&")) }
 }

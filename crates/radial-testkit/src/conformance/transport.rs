@@ -9,17 +9,23 @@ use crate::server::TestServer;
 use crate::stream::{Frame, Stream};
 use crate::wire::{Answer, request};
 
+mod poll;
+
+use poll::Poller;
+
 /// How a case's connections are opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
     /// Server-Sent Events.
     Sse,
+    /// Long poll: whatever a stream says of itself is passed over.
+    Poll,
 }
 
 /// What an open step says.
 pub(super) struct OpenRequest {
-    pub(super) query: String,
+    pub(super) query: Vec<(String, String)>,
     pub(super) headers: Vec<(String, String)>,
 }
 
@@ -32,6 +38,7 @@ pub(super) enum Opened {
 /// An open connection.
 pub(super) enum Connection {
     Sse(Stream),
+    Poll(Poller),
 }
 
 /// One thing that came out of a connection.
@@ -47,11 +54,10 @@ pub(super) struct Item {
 
 impl Transport {
     pub(super) async fn open(self, hub: &TestServer, open: &OpenRequest) -> Result<Opened> {
-        let path = format!("/api/sse/events{}", open.query);
-        let headers: Vec<(&str, &str)> =
-            open.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         match self {
             Self::Sse => {
+                let path = format!("/api/sse/events{}", query_text(&open.query));
+                let headers = borrowed(&open.headers);
                 let stream = Stream::open(hub.address(), &path, &headers).await?;
                 if stream.status == 200 {
                     return Ok(Opened::Connection(Connection::Sse(stream)));
@@ -60,6 +66,18 @@ impl Transport {
                 let answer = request(hub.address(), "GET", &path, &headers, b"").await?;
                 Ok(Opened::Refused(answer))
             }
+            Self::Poll => Ok(match Poller::open(hub.address(), open).await? {
+                Ok(poller) => Opened::Connection(Connection::Poll(poller)),
+                Err(answer) => Opened::Refused(answer),
+            }),
+        }
+    }
+
+    /// Whether this kind of item comes over this transport at all.
+    pub(super) fn carries(self, kind: Kind) -> bool {
+        match self {
+            Self::Sse => true,
+            Self::Poll => matches!(kind, Kind::Gap | Kind::Snapshot | Kind::Event),
         }
     }
 }
@@ -79,6 +97,7 @@ impl Connection {
                     Some(frame) => return item(frame),
                 }
             },
+            Self::Poll(poller) => poller.next().await,
         }
     }
 }
@@ -93,4 +112,25 @@ fn item(frame: Frame) -> Result<Item> {
         Some(name) => Kind::named(name).with_context(|| format!("an unknown event: {name:?}"))?,
     };
     Ok(Item { kind, name: name.filter(|_| kind == Kind::Event), id, json })
+}
+
+pub(super) fn borrowed(pairs: &[(String, String)]) -> Vec<(&str, &str)> {
+    pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+/// `?name=value&…`, or nothing.
+pub(super) fn query_text(pairs: &[(String, String)]) -> String {
+    let encode = |text: &str| -> String {
+        text.bytes()
+            .map(|byte| match byte {
+                byte if byte.is_ascii_alphanumeric() || b"-._~*:,".contains(&byte) => {
+                    char::from(byte).to_string()
+                }
+                byte => format!("%{byte:02X}"),
+            })
+            .collect()
+    };
+    let texts: Vec<String> =
+        pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    if texts.is_empty() { String::new() } else { format!("?{}", texts.join("&")) }
 }

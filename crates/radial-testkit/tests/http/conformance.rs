@@ -6,8 +6,17 @@ use radial_testkit::conformance::{Report, Transport, run_folder};
 
 #[tokio::test]
 async fn every_case_holds_over_sse() {
+    check(Transport::Sse).await;
+}
+
+#[tokio::test]
+async fn every_case_holds_over_long_poll() {
+    check(Transport::Poll).await;
+}
+
+async fn check(transport: Transport) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conformance/cases");
-    let report = run_folder(&folder, Transport::Sse).await.unwrap();
+    let report = run_folder(&folder, transport).await.unwrap();
     let Report { passed, skipped, failures } = &report;
     let lines: Vec<String> = failures.iter().map(ToString::to_string).collect();
     let count = passed + skipped + failures.len();

@@ -12,6 +12,7 @@ mod cors;
 mod credentials;
 mod drain;
 mod mutation;
+mod poll;
 mod requests;
 mod stream;
 mod strings;

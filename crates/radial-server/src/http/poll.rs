@@ -1,0 +1,222 @@
+//! `GET /api/poll`: long poll, for where no stream gets through (protocol §5).
+//!
+//! One poll is a short subscription: the same filter, the same places, the same gaps. It answers
+//! as soon as there is something, or when its wait ends, and names the place to come back to. It
+//! keeps nothing: a poller that always comes back with its cursor misses nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use radial_hub::{Frame, Start, SubscribeRequest, Subscription};
+use radial_protocol::control::{Control, Gap, Polling, Snapshot};
+use radial_protocol::names::Id;
+use radial_protocol::{Cursor, Problem};
+use radial_registry::duration;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::credential::Caller;
+use super::etag;
+use super::parameters::{Parameters, invalid};
+use super::refusal::Refusal;
+use super::stream::start;
+use crate::app::App;
+use crate::transport::POLLING;
+
+/// How long a poll waits unless it says how long.
+const WAIT_DEFAULT: Duration = Duration::from_secs(25);
+/// The longest wait: proxies cut what is silent for a minute.
+const WAIT_MAX: Duration = Duration::from_secs(55);
+/// The most events of an answer, and as many as it has unless the request says how many.
+const LIMIT_MAX: usize = 1_000;
+/// The most bytes of state in an answer; a stream sends its snapshot in parts, a poll cannot.
+const SNAPSHOT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+pub(crate) async fn poll(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    query: RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let mut parameters = Parameters::parse(&query)?;
+    let selection = parameters.selection("main", app.limits.filters)?;
+    let start = start(&mut parameters, &headers)?;
+    let wait = wait(&mut parameters)?;
+    let limit = limit(&mut parameters)?;
+    let snapshot = parameters.names("snapshot", app.limits.filters)?;
+    let (user, session) = (parameters.parsed("userId")?, parameters.parsed("sessionId")?);
+    // Clients send it with every request; a poll replaces no other connection.
+    let _: Option<Id> = parameters.parsed("clientId")?;
+    parameters.finish()?;
+    let grants = caller.acting(user, session)?;
+    // Who has no place yet gets one at once: an answer that is lost on the way would otherwise
+    // take events with it.
+    let has_place = !matches!(start, Start::Now);
+    let request = SubscribeRequest { selection, start, snapshot };
+    let mut subscription = app.hub.subscribe(grants, request).await?;
+    let mut page = Page::at(subscription.opening().cursor, limit);
+    if subscription.begins_with_snapshot() {
+        page.take_snapshot(&mut subscription).await?;
+    } else if has_place {
+        let _waiting = Waiting::begin(&app);
+        tokio::select! {
+            biased;
+            found = page.fill(&mut subscription) => found?,
+            () = tokio::time::sleep_until(Instant::now() + wait) => page.rest(&subscription),
+            () = app.drain.cancelled() => page.rest(&subscription),
+        }
+    }
+    Ok(etag::bytes_answer(&headers, page.json(), Some(page.cursor)))
+}
+
+/// Counts a poll while it waits.
+struct Waiting<'a>(&'a App);
+
+impl<'a> Waiting<'a> {
+    fn begin(app: &'a App) -> Self {
+        app.connections.polls.fetch_add(1, Ordering::Relaxed);
+        Self(app)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.connections.polls.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn wait(parameters: &mut Parameters) -> Result<Duration, Problem> {
+    let Some(text) = parameters.one("wait")? else { return Ok(WAIT_DEFAULT) };
+    let wait = duration::parse(&text).map_err(|error| invalid(&format!("wait: {error}")))?;
+    if wait > WAIT_MAX {
+        return Err(invalid(&format!("wait is at most {}", duration::format(WAIT_MAX))));
+    }
+    Ok(wait)
+}
+
+fn limit(parameters: &mut Parameters) -> Result<usize, Problem> {
+    match parameters.parsed::<usize>("limit")? {
+        None => Ok(LIMIT_MAX),
+        Some(limit @ 1..=LIMIT_MAX) => Ok(limit),
+        Some(_) => Err(invalid(&format!("limit is from 1 to {LIMIT_MAX}"))),
+    }
+}
+
+/// What one answer holds: perhaps a gap, then state or events, and the place after them.
+struct Page {
+    gap: Option<Gap>,
+    snapshot: Vec<Snapshot>,
+    events: Vec<Bytes>,
+    cursor: Cursor,
+    limit: usize,
+}
+
+/// The members after the events.
+#[derive(Serialize)]
+struct Rest<'a> {
+    cursor: Cursor,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gap: Option<&'a Gap>,
+    #[serde(skip_serializing_if = "<[Snapshot]>::is_empty")]
+    snapshot: &'a [Snapshot],
+    flags: serde_json::Map<String, serde_json::Value>,
+    polling: Polling,
+}
+
+impl Page {
+    fn at(cursor: Cursor, limit: usize) -> Self {
+        Self { gap: None, snapshot: Vec::new(), events: Vec::new(), cursor, limit }
+    }
+
+    /// Waits until there is something to answer.
+    async fn fill(&mut self, subscription: &mut Subscription) -> Result<(), Problem> {
+        loop {
+            let frames = subscription.next().await?;
+            if !frames.into_iter().all(|frame| self.takes(frame)) {
+                // What did not fit comes with the next poll.
+                return Ok(());
+            }
+            self.rest(subscription);
+            if self.gap.is_some() || !self.events.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes the state that comes before everything else.
+    async fn take_snapshot(&mut self, subscription: &mut Subscription) -> Result<(), Problem> {
+        let mut bytes = 0;
+        while !self.snapshot.last().is_some_and(|part| part.done) {
+            for frame in subscription.next().await? {
+                if let Frame::Control(Control::Snapshot(part)) = &frame {
+                    let states = part.entities.iter().map(|entity| entity.state.get().len());
+                    bytes += states.sum::<usize>();
+                }
+                self.takes(frame);
+            }
+            if bytes > SNAPSHOT_BYTES_MAX {
+                let detail = format!(
+                    "the snapshot has more than {SNAPSHOT_BYTES_MAX} bytes: read /api/entities in \
+                     pages and poll on from its cursor"
+                );
+                return Err(invalid(&detail));
+            }
+        }
+        self.rest(subscription);
+        Ok(())
+    }
+
+    /// Takes one frame if it still belongs into this answer.
+    fn takes(&mut self, frame: Frame) -> bool {
+        match frame {
+            Frame::Event(event) => {
+                // Events of class `live` have no place, and are not polled.
+                let Some(cursor) = event.place else { return true };
+                if self.events.len() == self.limit {
+                    return false;
+                }
+                self.events.push(event.json());
+                self.cursor = cursor;
+            }
+            Frame::Control(Control::Gap(gap)) => {
+                // An answer has one gap, and it comes before its events.
+                if self.gap.is_some() || !self.events.is_empty() {
+                    return false;
+                }
+                self.cursor = gap.to;
+                self.gap = Some(gap);
+            }
+            Frame::Control(Control::Snapshot(part)) => self.snapshot.push(part),
+            Frame::Control(_) => {}
+        }
+        true
+    }
+
+    /// Moves to the subscription's own place: what lies in between is not for this client.
+    fn rest(&mut self, subscription: &Subscription) {
+        self.cursor = subscription.cursor();
+    }
+
+    /// The events are their delivered bytes, put together without parsing them again.
+    fn json(&self) -> Bytes {
+        let mut json = BytesMut::from(&b"{\"events\":["[..]);
+        for (index, event) in self.events.iter().enumerate() {
+            if index > 0 {
+                json.extend_from_slice(b",");
+            }
+            json.extend_from_slice(event);
+        }
+        let (cursor, gap) = (self.cursor, self.gap.as_ref());
+        let (snapshot, flags) = (&self.snapshot[..], serde_json::Map::new());
+        let rest = Rest { cursor, gap, snapshot, flags, polling: POLLING };
+        let rest = serde_json::to_string(&rest).expect("the members have string keys only");
+        json.extend_from_slice(b"],");
+        json.extend_from_slice(rest.trim_start_matches('{').as_bytes());
+        json.freeze()
+    }
+}
