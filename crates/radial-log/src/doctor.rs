@@ -62,7 +62,7 @@ pub struct TenantReport {
 pub fn inspect(folder: &Path) -> Result<Report, OpenError> {
     let io_error = |source| OpenError::Io { folder: folder.to_owned(), source };
     std::fs::metadata(folder.join("store.redb")).map_err(io_error)?;
-    let mut store = open_store(folder)?;
+    let mut store = open_store(folder, &RealDisk)?;
     let mut report = Report { clean_stop: store.number(CLEAN)? == Some(1), ..Report::default() };
     if !store.is_whole()? {
         report.findings.push("the store had damaged pages, which were repaired".to_owned());

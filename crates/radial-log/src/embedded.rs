@@ -11,7 +11,7 @@ use radial_protocol::{Epoch, Offset, TenantId};
 
 use crate::clock::{Clock, RetentionClock};
 use crate::committer::{Committer, Counters};
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskFile};
 use crate::entity_pages;
 use crate::event_log::{
     Append, AppendError, AppendFuture, Bounds, EntityPages, EntitySelection, EventLog, Health,
@@ -36,7 +36,7 @@ pub struct Config {
     pub boot: Option<String>,
     /// What the operator chose.
     pub settings: Settings,
-    /// The disk under the write-ahead file.
+    /// The disk under the write-ahead file and the store.
     pub disk: Arc<dyn Disk>,
     /// What time it is, for retention and the window of relaxed durability.
     pub clock: Clock,
@@ -102,7 +102,7 @@ impl EmbeddedLog {
         let wal_folder = folder.join("wal");
         let io_error = |source| OpenError::Io { folder: folder.clone(), source };
         std::fs::create_dir_all(&wal_folder).map_err(io_error)?;
-        let store = open_store(&folder)?;
+        let store = open_store(&folder, disk.as_ref())?;
         let last_seq = take_over(
             &store,
             disk.as_ref(),
@@ -319,14 +319,16 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<Jo
     std::thread::Builder::new().name(name.to_owned()).spawn(body)
 }
 
-pub(crate) fn open_store(folder: &Path) -> Result<Store, OpenError> {
-    let path = folder.join("store.redb");
-    forget_half_made(folder, &path)
-        .map_err(|source| OpenError::Io { folder: folder.to_owned(), source })?;
-    let store = Store::open(&path).map_err(|error| match *error {
-        redb::Error::DatabaseAlreadyOpen => OpenError::InUse(folder.to_owned()),
-        _ => OpenError::Store(error),
-    })?;
+/// Opens the store of a folder, and brings it to the format of today.
+pub(crate) fn open_store(folder: &Path, disk: &dyn Disk) -> Result<Store, OpenError> {
+    let io_error = |source| OpenError::Io { folder: folder.to_owned(), source };
+    let file: Arc<dyn DiskFile> =
+        Arc::from(disk.open_or_create(&folder.join("store.redb")).map_err(io_error)?);
+    if !file.try_lock().map_err(io_error)? {
+        return Err(OpenError::InUse(folder.to_owned()));
+    }
+    forget_half_made(folder, file.as_ref()).map_err(io_error)?;
+    let store = Store::open(file)?;
     match store.number(VERSION)? {
         Some(found) if found != FORMAT_VERSION && found != 1 => {
             Err(OpenError::OtherFormat { found, known: FORMAT_VERSION })
@@ -345,22 +347,17 @@ pub(crate) fn open_store(folder: &Path) -> Result<Store, OpenError> {
 /// for ever.
 ///
 /// redb writes the first bytes of a new file last of all, and the first segment comes after it:
-/// zeros there, and no segment, mean that nothing was ever stored. The lock is redb's own, so that
-/// a store which another process is making now is left alone.
-fn forget_half_made(folder: &Path, store: &Path) -> std::io::Result<()> {
-    use std::io::ErrorKind;
-    use std::os::unix::fs::FileExt as _;
-    let file = match std::fs::OpenOptions::new().read(true).write(true).open(store) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        file => file?,
-    };
+/// zeros there, and no segment, mean that nothing was ever stored.
+fn forget_half_made(folder: &Path, file: &dyn DiskFile) -> std::io::Result<()> {
     let mut first = [0; 8];
-    let is_half_made = file.try_lock().is_ok()
-        && file.metadata()?.len() > 0
-        && file.read_at(&mut first, 0)? > 0
-        && first == [0; 8]
-        && !has_segments(&folder.join("wal"))?;
-    if is_half_made { file.set_len(0) } else { Ok(()) }
+    let size = file.size()?;
+    if size >= first.len() as u64 {
+        file.read_exact_at(&mut first, 0)?;
+    }
+    if size > 0 && first == [0; 8] && !has_segments(&folder.join("wal"))? {
+        file.set_size(0)?;
+    }
+    Ok(())
 }
 
 fn has_segments(wal_folder: &Path) -> std::io::Result<bool> {

@@ -141,6 +141,9 @@ impl Flusher {
             let flushed = if flushes.is_empty() { Ok(()) } else { self.flush(&flushes, last_seq) };
             if let Err(error) = flushed.and_then(|()| self.tidy()) {
                 tracing::error!(%error, "the store failed: the log takes no writes");
+                if let Err(error) = self.store.read_on() {
+                    tracing::error!(%error, "the store cannot be read any more");
+                }
                 let _ = self.counters.poison.set(error.to_string());
                 self.queue.refuse(&AppendError::Poisoned);
                 self.queue.close();

@@ -18,16 +18,18 @@
 //! | `entities` | number, [key](crate::entity::key) → an [`EntityRow`](crate::entity::EntityRow) |
 //! | `tombstones` | number, offset → when, and the key of the entity that the event there deleted |
 
-use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use radial_protocol::{Epoch, Offset, TenantId};
-use redb::{Database, ReadableDatabase as _, TableDefinition};
+use redb::{Database, ReadTransaction, ReadableDatabase as _, StorageBackend, TableDefinition};
 
+use crate::disk::DiskFile;
 use crate::record::{TenantNo, decode};
 
 mod apply;
 mod entities;
+mod file;
 mod heads;
 mod plan;
 mod reads;
@@ -37,6 +39,7 @@ mod upgrade;
 
 pub(crate) use apply::TenantChange;
 pub(crate) use entities::FrozenEntities;
+use file::{Overlay, StoreFile};
 pub(crate) use heads::{HeadPlace, HeadRow, TenantRow};
 use reads::Lookup;
 use tables::Tables;
@@ -84,17 +87,40 @@ pub(crate) struct Store {
     /// Ids and entities as the last commit left them: looked up for every publish, so that it does
     /// not begin a transaction each time. It goes before the database does.
     lookup: RwLock<Option<Lookup>>,
-    database: Database,
+    /// There is one but for the moment in which it is exchanged.
+    database: RwLock<Option<Database>>,
+    file: Arc<dyn DiskFile>,
+    /// A write failed: the file is read only from now on.
+    has_failed: AtomicBool,
 }
 
 impl Store {
-    /// Opens the file, or makes it. The file is locked: a second process is refused.
+    /// Opens a file that this process has locked, or fills an empty one.
     ///
     /// [`Self::make_tables`] comes next, once the format is known to be ours.
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let database =
-            Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(fail)?;
-        Ok(Self { lookup: RwLock::default(), database })
+    pub(crate) fn open(file: Arc<dyn DiskFile>) -> Result<Self, StoreError> {
+        let database = open_database(StoreFile(Arc::clone(&file)))?;
+        let (lookup, database) = (RwLock::default(), RwLock::new(Some(database)));
+        Ok(Self { lookup, database, file, has_failed: AtomicBool::new(false) })
+    }
+
+    /// Opens the file anew after a failure, for reading what was committed before. redb would read
+    /// no more than what it holds in memory.
+    pub(crate) fn read_on(&self) -> Result<(), StoreError> {
+        self.has_failed.store(true, Ordering::SeqCst);
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        *self.lookup.write().unwrap_or_else(PoisonError::into_inner) = None;
+        // The old one is closed before the file is looked at again.
+        *database = None;
+        let overlay = Overlay::over(Arc::clone(&self.file)).map_err(redb::Error::Io)?;
+        *database = Some(open_database(overlay)?);
+        Ok(())
+    }
+
+    fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or_else(|| fail(redb::Error::DatabaseClosed))?;
+        database.begin_read().map_err(fail)
     }
 
     /// Makes the tables that are not there yet.
@@ -113,7 +139,12 @@ impl Store {
         &self,
         change: impl FnOnce(&redb::WriteTransaction) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        let mut transaction = self.database.begin_write().map_err(fail)?;
+        if self.has_failed.load(Ordering::SeqCst) {
+            return Err(fail(redb::Error::PreviousIo));
+        }
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or_else(|| fail(redb::Error::DatabaseClosed))?;
+        let mut transaction = database.begin_write().map_err(fail)?;
         // Saves the allocator's state with the commit, so that opening after a crash need not walk
         // the whole file.
         transaction.set_quick_repair(true);
@@ -128,12 +159,14 @@ impl Store {
     pub(crate) fn is_whole(&mut self) -> Result<bool, StoreError> {
         // The check wants the file for itself.
         *self.lookup.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
-        self.database.check_integrity().map_err(fail)
+        let database = self.database.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_mut().ok_or_else(|| fail(redb::Error::DatabaseClosed))?;
+        database.check_integrity().map_err(fail)
     }
 
     /// A number by its name; a file that was just made has none.
     pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, StoreError> {
-        let transaction = self.database.begin_read().map_err(fail)?;
+        let transaction = self.begin_read()?;
         let table = match transaction.open_table(META) {
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
             table => table.map_err(fail)?,
@@ -142,7 +175,7 @@ impl Store {
     }
 
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let transaction = self.database.begin_read().map_err(fail)?;
+        let transaction = self.begin_read()?;
         let table = transaction.open_table(TEXTS).map_err(fail)?;
         Ok(table.get(name).map_err(fail)?.map(|value| value.value().to_owned()))
     }
@@ -183,6 +216,11 @@ impl Store {
 /// Reads a value of ours; one that cannot be read must never pass for one that is not there.
 fn readable<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreError> {
     decode(bytes).ok_or_else(|| fail(redb::Error::Corrupted(format!("{what} cannot be read"))))
+}
+
+fn open_database(backend: impl StorageBackend) -> Result<Database, StoreError> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES).create_with_backend(backend).map_err(fail)
 }
 
 fn offset_of(value: u64) -> Offset {

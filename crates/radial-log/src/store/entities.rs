@@ -2,8 +2,6 @@
 
 use std::sync::PoisonError;
 
-use redb::ReadableDatabase as _;
-
 use super::reads::KeyedTable;
 use super::{ENTITIES, Store, StoreError, fail, readable};
 use crate::entity::EntityRow;
@@ -20,7 +18,7 @@ impl Store {
 
     /// The entities as they are now, however long they are read.
     pub(crate) fn frozen_entities(&self) -> Result<FrozenEntities, StoreError> {
-        let transaction = self.database.begin_read().map_err(fail)?;
+        let transaction = self.begin_read()?;
         Ok(FrozenEntities { table: transaction.open_table(ENTITIES).map_err(fail)? })
     }
 }

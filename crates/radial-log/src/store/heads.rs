@@ -2,7 +2,7 @@
 
 use radial_protocol::event::TimeMs;
 use radial_protocol::{Epoch, Offset, TenantId};
-use redb::{ReadableDatabase as _, ReadableTable};
+use redb::ReadableTable;
 use serde::{Deserialize, Serialize};
 
 use super::upgrade::HeadRowOf1;
@@ -107,7 +107,7 @@ pub(crate) struct HeadPlace {
 impl Store {
     /// Every tenant with its bounds.
     pub(crate) fn tenants(&self) -> Result<Vec<(TenantId, TenantRow)>, StoreError> {
-        let transaction = self.database.begin_read().map_err(fail)?;
+        let transaction = self.begin_read()?;
         let tenants = transaction.open_table(TENANTS).map_err(fail)?;
         let heads = transaction.open_table(HEADS).map_err(fail)?;
         let lost = transaction.open_table(LOST).map_err(fail)?;

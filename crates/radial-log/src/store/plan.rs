@@ -1,7 +1,7 @@
 //! The store's share of retention: what may go in one step.
 
 use radial_protocol::event::TimeMs;
-use redb::{ReadTransaction, ReadableDatabase as _};
+use redb::ReadTransaction;
 
 use super::heads::{HeadRow, head_of};
 use super::{
@@ -21,7 +21,7 @@ impl Store {
         retention: Retention,
         now: TimeMs,
     ) -> Result<Plan, StoreError> {
-        let transaction = self.database.begin_read().map_err(fail)?;
+        let transaction = self.begin_read()?;
         let head: HeadRow = head_of(&transaction.open_table(HEADS).map_err(fail)?, no)?;
         let mut planning = Planning {
             transaction,

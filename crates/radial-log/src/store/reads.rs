@@ -5,7 +5,6 @@ use std::sync::PoisonError;
 use radial_protocol::Offset;
 use radial_protocol::event::TimeMs;
 use radial_protocol::names::EventId;
-use redb::ReadableDatabase as _;
 
 use super::{ENTITIES, EVENTS, IDS, Store, StoreError, fail, offset_of, readable};
 use crate::event_log::PageLimit;
@@ -28,7 +27,7 @@ impl Store {
         head: Offset,
         limit: PageLimit,
     ) -> Result<Vec<(Offset, Option<Row<'static>>)>, StoreError> {
-        let transaction = self.database.begin_read().map_err(fail)?;
+        let transaction = self.begin_read()?;
         let events = transaction.open_table(EVENTS).map_err(fail)?;
         let mut rows = Vec::new();
         let mut bytes = 0;
@@ -61,7 +60,7 @@ impl Store {
 
     /// The tables of the last commit; `None` before they were made.
     pub(super) fn open_lookup(&self) -> Result<Option<Lookup>, StoreError> {
-        let transaction = self.database.begin_read().map_err(fail)?;
+        let transaction = self.begin_read()?;
         let ids = match transaction.open_table(IDS) {
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
             ids => ids.map_err(fail)?,
@@ -76,7 +75,7 @@ impl Store {
         no: TenantNo,
         offset: Offset,
     ) -> Result<Option<(Offset, TimeMs)>, StoreError> {
-        let transaction = self.database.begin_read().map_err(fail)?;
+        let transaction = self.begin_read()?;
         let events = transaction.open_table(EVENTS).map_err(fail)?;
         let mut range = events.range((no, offset.get())..=(no, u64::MAX)).map_err(fail)?;
         let Some(entry) = range.next() else { return Ok(None) };

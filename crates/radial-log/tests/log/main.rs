@@ -14,4 +14,5 @@ mod folder;
 mod promises;
 mod room;
 mod spare;
+mod store_faults;
 mod support;

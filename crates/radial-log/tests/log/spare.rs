@@ -40,6 +40,22 @@ impl SlowSpare {
 struct SlowFile(Box<dyn DiskFile>, SlowSpare);
 
 impl DiskFile for SlowFile {
+    fn read_exact_at(&self, bytes: &mut [u8], at: u64) -> io::Result<()> {
+        self.0.read_exact_at(bytes, at)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.0.size()
+    }
+
+    fn set_size(&self, bytes: u64) -> io::Result<()> {
+        self.0.set_size(bytes)
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        self.0.try_lock()
+    }
+
     fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
         self.1.wait_for(MAY_WRITE);
         self.0.write_all_at(bytes, at)
@@ -64,6 +80,10 @@ impl Disk for SlowSpare {
         }
         self.reach(MAKES_SPARE);
         Ok(Box::new(SlowFile(file, self.clone())))
+    }
+
+    fn open_or_create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        RealDisk.open_or_create(path)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {

@@ -103,8 +103,14 @@ impl Default for Opening {
 
 impl Opening {
     pub(crate) fn open(self, folder: &Folder) -> Result<EmbeddedLog, OpenError> {
+        let log = self.open_without_tenant(folder)?;
+        log.open_tenant(&tenant()).unwrap();
+        Ok(log)
+    }
+
+    fn open_without_tenant(self, folder: &Folder) -> Result<EmbeddedLog, OpenError> {
         let Self { boot, settings, disk, clock, uptime, random } = self;
-        let log = EmbeddedLog::open(Config {
+        EmbeddedLog::open(Config {
             folder: folder.path().to_owned(),
             boot: Some(boot.to_owned()),
             settings,
@@ -115,8 +121,13 @@ impl Opening {
             ),
             random: Box::new(move || random),
             on_commit: Box::new(|_, _| {}),
-        })?;
-        log.open_tenant(&tenant()).unwrap();
+        })
+    }
+
+    /// As [`Self::open`], on a disk that may fail meanwhile.
+    pub(crate) fn try_open(self, folder: &Folder) -> Result<EmbeddedLog, String> {
+        let log = self.open_without_tenant(folder).map_err(|error| error.to_string())?;
+        log.open_tenant(&tenant()).map_err(|error| error.to_string())?;
         Ok(log)
     }
 }
