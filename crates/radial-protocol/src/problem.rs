@@ -55,6 +55,8 @@ codes! {
     NotFound = "not-found", 404, "There is nothing here";
     /// The path exists, the method does not.
     MethodNotAllowed = "method-not-allowed", 405, "The method is not allowed here";
+    /// The body took too long to come.
+    BodyTimeout = "body-timeout", 408, "The body took too long";
     /// An entity has moved on.
     VersionConflict = "version-conflict", 409, "The entity has a newer version";
     /// A change to an entity that was deleted.
@@ -122,6 +124,24 @@ pub struct Problem {
     pub errors: Vec<Violation>,
     /// What an entity is now, where that is why.
     pub current: Option<Current>,
+    /// The limit that was reached, where that is why. It is told beside the document.
+    pub rate_limit: Option<Box<RateLimit>>,
+}
+
+/// A limit and what is left of it, as `RateLimit` and `RateLimit-Policy` tell it
+/// (draft-ietf-httpapi-ratelimit-headers).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// The name of the limit.
+    pub policy: &'static str,
+    /// How many it allows.
+    pub quota: u64,
+    /// In how many seconds; 0 for what is counted and not measured by time.
+    pub window_seconds: u64,
+    /// How many are left.
+    pub remaining: u64,
+    /// In milliseconds: after a refusal, when to ask again; else, when nothing of it is used.
+    pub wait_ms: u64,
 }
 
 /// What an entity is, for a publisher whose change came too late.
@@ -138,7 +158,7 @@ pub struct Current {
 impl Problem {
     /// A refusal with this code and explanation.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), current: None }
+        Self { code, detail: detail.into(), errors: Vec::new(), current: None, rate_limit: None }
     }
 
     /// The document of RFC 9457, as JSON.

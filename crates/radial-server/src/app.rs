@@ -14,6 +14,7 @@ use crate::auth::Auth;
 use crate::config::{Config, DurabilityMode};
 use crate::http::origin::Origins;
 use crate::http::proxies::Proxies;
+use crate::rates::Rates;
 
 /// Who may talk to the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,9 @@ pub(crate) struct App {
     pub(crate) cut: CancellationToken,
     pub(crate) connections: Connections,
     pub(crate) web: Web,
+    pub(crate) rates: Rates,
+    /// The longest that a request's body may take to arrive.
+    pub(crate) body_timeout: Duration,
 }
 
 /// What is believed of where a request comes from.
@@ -77,9 +81,12 @@ pub(crate) struct Connections {
 
 impl App {
     pub(crate) fn new(config: &Config, mode: Mode, hub: Arc<Hub>, auth: Auth) -> Self {
+        let seed = hub.runtime().random();
         Self {
             hub,
             auth,
+            rates: Rates::new(config.rates.clone(), seed),
+            body_timeout: config.server.body_timeout,
             mode,
             node: config.server.node.to_string(),
             durability: match config.log.durability {

@@ -11,6 +11,7 @@ pub mod config;
 mod http;
 pub mod logging;
 mod metrics;
+mod rates;
 mod server;
 mod transport;
 

@@ -24,6 +24,8 @@ pub(crate) fn text(app: &App) -> String {
         streams: connections.streams.load(Ordering::Relaxed),
         streams_opened: connections.streams_opened.load(Ordering::Relaxed),
         usage: app.hub.usage(),
+        limited: app.rates.tallies(),
+        forgotten: app.rates.forgotten(),
         ready: app.hub.readiness() == Readiness::Ready,
     };
     let mut registry = Registry::with_prefix("radial");
@@ -42,6 +44,8 @@ struct Snapshot {
     streams: u64,
     streams_opened: u64,
     usage: Usage,
+    limited: Vec<(&'static str, u64)>,
+    forgotten: u64,
     ready: bool,
 }
 
@@ -89,6 +93,19 @@ impl Collector for Snapshot {
             "Requests that were refused as a whole, by problem code.",
             "code",
             &tallies.refused_requests,
+        )?;
+        counters(
+            &mut encoder,
+            "limited_requests",
+            "Requests that a rate or a number of connections refused, by limit.",
+            "limit",
+            &self.limited,
+        )?;
+        counter(
+            &mut encoder,
+            "forgotten_buckets",
+            "Rates that were forgotten too early, for lack of room.",
+            self.forgotten,
         )?;
         counter(
             &mut encoder,

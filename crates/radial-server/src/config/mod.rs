@@ -48,5 +48,5 @@ pub use network::{Network, Origin};
 pub use secret::{Secret, SecretOrigin};
 pub use settings::{
     Auth, Certificate, Config, DurabilityMode, ForwardedHeader, Hub, Issuer, Key, Log, LogFormat,
-    LogLevel, Server, Stream, TenantRecord,
+    LogLevel, Rates, Server, Stream, TenantRecord,
 };

@@ -7,6 +7,7 @@ mod auth;
 mod hub;
 mod limits;
 mod log;
+mod rates;
 mod server;
 mod stream;
 mod tenants;
@@ -40,6 +41,7 @@ pub(super) const SECTIONS: &[Section] = &[
     hub::SECTION,
     auth::SECTION,
     limits::SECTION,
+    rates::SECTION,
     log::SECTION,
     stream::SECTION,
     timeline::SECTION,

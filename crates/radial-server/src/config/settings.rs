@@ -1,5 +1,7 @@
 //! The validated settings. A value in here is within its bounds; whoever holds one need not check.
 
+mod rates;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +10,8 @@ use radial_fanout::TimelineLimit;
 use radial_log::{Durability, Keep, Retention};
 use radial_protocol::limits::Limits;
 use radial_protocol::{Name, TenantId};
+
+pub use rates::Rates;
 
 use super::network::{Network, Origin};
 use super::secret::Secret;
@@ -27,6 +31,8 @@ pub struct Config {
     pub auth: Auth,
     /// `limits.*`: the sizes at which input is refused (protocol §2).
     pub limits: Limits,
+    /// `rates.*`: how much each client, user, tenant and address may do.
+    pub rates: Rates,
     /// `log.*`.
     pub log: Log,
     /// `stream.*`: the life of one connection (protocol §5).
@@ -76,6 +82,8 @@ pub struct Server {
     pub drain_timeout: Duration,
     /// The longest that a request's head may take to arrive. Default 8 s; 100 ms to 1 minute.
     pub header_timeout: Duration,
+    /// The longest that a request's body may take to arrive. Default 30 s; 100 ms to 10 minutes.
+    pub body_timeout: Duration,
     /// The most open connections. Default 15,000; 1 to 1,000,000.
     pub max_connections: usize,
     /// The proxies whose word about their clients counts. Default none; at most 100.
@@ -295,6 +303,7 @@ impl Default for Server {
             log_level: LogLevel::Info,
             drain_timeout: Duration::from_secs(8),
             header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
             max_connections: 15_000,
             trusted_proxies: Vec::new(),
             forwarded_header: ForwardedHeader::XForwardedFor,

@@ -8,18 +8,21 @@ use http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
 use radial_protocol::{Code, Problem};
 
+use crate::app::App;
+
 /// A body over the limit is still read up to this many times the limit, so that its sender gets
 /// to read the refusal instead of a reset.
 const PATIENCE: usize = 8;
 
-/// Reads a JSON body.
+/// Reads a JSON body within the limits of its size and its time.
 ///
 /// # Errors
-/// `unsupported-media-type`, `body-too-large`, `malformed-json` for gzip that is none.
+/// `unsupported-media-type`, `body-too-large`, `body-timeout`, `malformed-json` for gzip that is
+/// none.
 pub(crate) async fn read_json(
+    app: &App,
     headers: &HeaderMap,
     body: Body,
-    max: usize,
 ) -> Result<Bytes, Problem> {
     check_content_type(headers)?;
     let gzip = match headers.get(header::CONTENT_ENCODING).map(http::HeaderValue::as_bytes) {
@@ -30,7 +33,11 @@ pub(crate) async fn read_json(
             return Err(Problem::new(Code::UnsupportedMedia, detail));
         }
     };
-    let bytes = read(body, max).await?;
+    let max = app.limits.body_bytes;
+    let bytes = tokio::time::timeout(app.body_timeout, read(body, max)).await.map_err(|_| {
+        let detail = format!("it was not there whole after {} ms", app.body_timeout.as_millis());
+        Problem::new(Code::BodyTimeout, detail)
+    })??;
     if gzip { unpack(&bytes, max) } else { Ok(bytes) }
 }
 

@@ -13,7 +13,7 @@ use radial_protocol::grants::{Grants, Operator};
 use radial_protocol::names::{SessionId, UserId};
 use radial_protocol::{Code, Problem, TenantId};
 
-use super::guard::Told;
+use super::guard::{Arrival, Told};
 use super::refusal::Refusal;
 use crate::app::{App, Mode};
 use crate::auth::Shown;
@@ -39,11 +39,41 @@ impl FromRequestParts<Arc<App>> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
         let shown = match app.mode {
             Mode::Dev => None,
-            Mode::Serve => Some(shown(app, &parts.headers).map_err(unauthorized)?),
+            Mode::Serve => Some(judged(app, parts)?),
         };
         let header = named_by_header(&parts.headers);
         let told = parts.extensions.get::<Told>().cloned().unwrap_or_default();
         Ok(Self { shown, header, told, app: Arc::clone(app) })
+    }
+}
+
+/// What the request shows, unless too much that was bad came from its address lately.
+fn judged(app: &App, parts: &Parts) -> Result<Shown, Problem> {
+    let address = parts.extensions.get::<Arrival>().map(|arrival| arrival.address);
+    let address = address.expect("the guard has seen every request");
+    let now = app.hub.runtime().uptime();
+    app.rates.authentication(address, now)?;
+    shown(app, &parts.headers).map_err(|refused| {
+        if is_guess(refused) && parts.headers.contains_key(header::AUTHORIZATION) {
+            app.rates.authentication_failed(address, now);
+        }
+        unauthorized(refused)
+    })
+}
+
+/// Whether a credential might be one of many guesses. One that was good once is none: browsers
+/// that wake up with it must not lock out the others behind their address.
+fn is_guess(refused: Refused) -> bool {
+    match refused {
+        Refused::Malformed | Refused::WrongAlgorithm | Refused::WrongSignature => true,
+        // The key may be a new one that the hub has not fetched yet.
+        Refused::UnknownKey
+        | Refused::Expired
+        | Refused::NotYet
+        | Refused::WrongIssuer
+        | Refused::BadClaims
+        | Refused::BeyondAuthority
+        | Refused::Revoked => false,
     }
 }
 

@@ -2,25 +2,30 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use radial_hub::PublishResult;
 use radial_protocol::envelope::{self, PublishRequest};
+use radial_protocol::grants::Grants;
+use radial_protocol::problem::RateLimit;
 use radial_protocol::{Code, Problem};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::body;
 use super::credential::Caller;
+use super::guard::Arrival;
 use super::parameters::Parameters;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, tell_limit};
 use crate::app::App;
 
 pub(crate) async fn publish(
     State(app): State<Arc<App>>,
     caller: Caller,
+    Extension(arrival): Extension<Arrival>,
     query: RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -28,41 +33,62 @@ pub(crate) async fn publish(
     let mut parameters = Parameters::parse(&query)?;
     let atomic = parameters.flag("atomic")?;
     parameters.finish()?;
-    let body = body::read_json(&headers, body, app.limits.body_bytes).await?;
+    let body = body::read_json(&app, &headers, body).await?;
     match envelope::Body::split(&body, &app.limits)? {
-        envelope::Body::One(item) => one(&app, &caller, item).await,
+        envelope::Body::One(item) => one(&app, &caller, arrival, item).await,
         envelope::Body::Batch(items) => {
             let requests: Vec<_> =
                 items.iter().map(|item| PublishRequest::parse(item, &app.limits)).collect();
             let named = requests.iter().flatten().find_map(|request| request.tenant.as_ref());
             let grants = caller.grants(named)?;
+            let limit = limit(&app, &grants, arrival, requests.len())?;
             if atomic {
                 let accepted = app.hub.publish_atomic(&grants, requests).await?;
-                return Ok(json(StatusCode::CREATED, &accepted));
+                return Ok(json(StatusCode::CREATED, &accepted, limit));
             }
             let results = app.hub.publish(&grants, requests).await?;
-            Ok(json(StatusCode::MULTI_STATUS, &results.iter().map(Item::of).collect::<Vec<_>>()))
+            let items: Vec<_> = results.iter().map(Item::of).collect();
+            Ok(json(StatusCode::MULTI_STATUS, &items, limit))
         }
     }
 }
 
-async fn one(app: &App, caller: &Caller, item: &RawValue) -> Result<Response, Refusal> {
+/// Takes a publish of so many events out of its publisher's rates.
+fn limit(
+    app: &App,
+    grants: &Grants,
+    arrival: Arrival,
+    events: usize,
+) -> Result<Option<RateLimit>, Problem> {
+    app.rates.publish(grants, arrival.address, events, app.hub.runtime().uptime())
+}
+
+async fn one(
+    app: &App,
+    caller: &Caller,
+    arrival: Arrival,
+    item: &RawValue,
+) -> Result<Response, Refusal> {
     let request = PublishRequest::parse(item, &app.limits)?;
     let grants = caller.grants(request.tenant.as_ref())?;
+    let limit = limit(app, &grants, arrival, 1)?;
     let result = app.hub.publish(&grants, vec![Ok(request)]).await?.pop();
     match result {
-        Some(Ok(accepted)) => Ok(json(StatusCode::CREATED, &accepted)),
+        Some(Ok(accepted)) => Ok(json(StatusCode::CREATED, &accepted, limit)),
         Some(Err(problem)) => Err(Refusal(problem)),
         None => Err(Refusal(Problem::new(Code::Internal, "the event was not answered"))),
     }
 }
 
-fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+fn json<T: Serialize>(status: StatusCode, value: &T, limit: Option<RateLimit>) -> Response {
     let bytes = serde_json::to_vec(value).expect("answers have string keys only");
     let mut response = (status, bytes).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(limit) = limit {
+        tell_limit(&limit, headers);
+    }
     response
 }
 

@@ -2,11 +2,16 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use radial_protocol::problem::RateLimit;
 use radial_protocol::{Code, Problem};
 
 /// The header that carries the request id, in every answer and in the log.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the limits are, and what is left of them.
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// A problem on its way out of a handler. The guard writes the document, since it knows the
 /// request id, and logs it.
@@ -49,10 +54,39 @@ pub(crate) fn answer(problem: &Problem, request_id: &str) -> Response {
         headers
             .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"radial\""));
     }
-    if let Some(seconds) = retry_after_seconds(problem.code) {
+    let limit = problem.rate_limit.as_deref();
+    let seconds = limit.map(wait_seconds).or_else(|| retry_after_seconds(problem.code));
+    if let Some(seconds) = seconds {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    if let Some(limit) = limit {
+        tell_limit(limit, headers);
+    }
+    if problem.code == Code::BodyTimeout {
+        // The rest of the body may still come, and is not read.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     response
+}
+
+/// Tells a limit in the fields of draft-ietf-httpapi-ratelimit-headers.
+pub(crate) fn tell_limit(limit: &RateLimit, headers: &mut HeaderMap) {
+    let RateLimit { policy, quota, window_seconds, remaining, .. } = limit;
+    let window = match window_seconds {
+        0 => String::new(),
+        seconds => format!(";w={seconds}"),
+    };
+    let wait = wait_seconds(limit);
+    for (name, value) in [
+        (RATE_LIMIT_POLICY, format!("\"{policy}\";q={quota}{window}")),
+        (RATE_LIMIT, format!("\"{policy}\";r={remaining};t={wait}")),
+    ] {
+        headers.insert(name, HeaderValue::from_str(&value).expect("names and numbers are ASCII"));
+    }
+}
+
+fn wait_seconds(limit: &RateLimit) -> u64 {
+    limit.wait_ms.div_ceil(1_000)
 }
 
 /// How long a client should wait before it asks again, for those refusals that pass.

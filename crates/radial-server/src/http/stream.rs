@@ -39,11 +39,12 @@ pub(crate) async fn stream(
     let (user, session) = (parameters.parsed("userId")?, parameters.parsed("sessionId")?);
     parameters.finish()?;
     let grants = caller.acting(user, session)?;
+    let permit = app.rates.open(&grants, arrival.address)?;
     let mut response = Response::new(Body::empty());
     let request = SubscribeRequest { selection, start, snapshot };
     let subscription = app.hub.subscribe(grants, request).await?;
     if method != Method::HEAD {
-        *response.body_mut() = SseStream::open(&app, subscription, &options).into_body();
+        *response.body_mut() = SseStream::open(&app, subscription, &options, permit).into_body();
     }
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

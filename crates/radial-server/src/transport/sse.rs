@@ -15,6 +15,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 
 use super::POLLING;
 use crate::app::App;
+use crate::rates::Permit;
 
 /// The version of the protocol that `hello` names.
 const PROTOCOL: u32 = 1;
@@ -44,6 +45,7 @@ pub(crate) struct SseStream {
     age: std::pin::Pin<Box<Sleep>>,
     retry_ms: u64,
     end: Option<&'static str>,
+    _permit: Permit,
 }
 
 enum Due {
@@ -58,6 +60,7 @@ impl SseStream {
         app: &Arc<App>,
         subscription: Subscription,
         options: &StreamOptions,
+        permit: Permit,
     ) -> Self {
         let runtime = app.hub.runtime();
         let settings = &app.stream;
@@ -109,6 +112,7 @@ impl SseStream {
             age: Box::pin(tokio::time::sleep_until(now + Duration::from_millis(max_age_ms))),
             retry_ms,
             end: None,
+            _permit: permit,
         }
     }
 

@@ -44,7 +44,8 @@ async fn a_token_publishes_streams_and_reads() {
 async fn every_bad_credential_gets_the_same_answer() {
     let (key, record) = api_key(1, &json!({"tenants": ["dev"], "publish": ["*"]}));
     let keys = json!([record]).to_string();
-    let hub = TestServer::serve(&[TENANTS, ("auth.keys", &keys)]).await.unwrap();
+    let settings = [TENANTS, ("auth.keys", &keys), ("rates.bad_credentials", "0")];
+    let hub = TestServer::serve(&settings).await.unwrap();
     let good = token(&everything());
     let bad = |claims: Value| format!("Bearer {}", token(&claims));
     let limited = |claims: Value| format!("Bearer {}", limited_token(&claims));

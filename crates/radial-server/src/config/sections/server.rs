@@ -77,8 +77,15 @@ pub(super) const SECTION: Section = Section {
         option(
             "server.header_timeout",
             duration(|c| &mut c.server.header_timeout, Duration::from_millis(100), secs(60)),
-            "The longest that the head of a request may take to arrive.",
+            "The longest that the head of a request may take to arrive, also of the next one on a \
+             connection that is kept.",
             "5s",
+        ),
+        option(
+            "server.body_timeout",
+            duration(|c| &mut c.server.body_timeout, Duration::from_millis(100), secs(600)),
+            "The longest that the body of a request may take to arrive.",
+            "10s",
         ),
         option(
             "server.max_connections",
