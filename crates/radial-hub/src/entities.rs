@@ -62,7 +62,7 @@ impl Hub {
             (channel, EntityRef { entity_type: query.entity_type.clone(), id })
         });
         let selection = EntitySelection {
-            channels: filter.selection().channels.clone(),
+            channels: filter.channels(),
             types: vec![query.entity_type.clone()],
             id: query.id.clone(),
             after,

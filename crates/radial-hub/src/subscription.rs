@@ -113,10 +113,7 @@ impl Hub {
             cursor: Cursor { epoch: bounds.epoch, offset: place },
             is_place: resumed.complete && snapshot.is_none(),
             resumed,
-            filter: GrantedFilter {
-                channels: filter.selection().channels.clone(),
-                types: filter.selection().types.clone(),
-            },
+            filter: GrantedFilter { channels: filter.channels(), types: filter.types() },
         };
         Ok(Subscription {
             hub: Arc::clone(self),
@@ -141,7 +138,7 @@ impl Hub {
         filter: &Filter,
         types: Vec<Name>,
     ) -> Result<SnapshotReading, Problem> {
-        let channels = filter.selection().channels.clone();
+        let channels = filter.channels();
         let filter = self.entity_filter(grants, channels.clone())?;
         let (hub, tenant) = (Arc::clone(self), grants.tenant.clone());
         let selection = EntitySelection { channels, types, id: None, after: None };

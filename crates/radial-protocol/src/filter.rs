@@ -23,6 +23,29 @@ pub struct Selection {
     pub types: Vec<Pattern>,
 }
 
+impl Selection {
+    /// What the grants leave of it.
+    fn granted(&self, grants: &Grants) -> Result<Self, Problem> {
+        for pattern in &self.channels {
+            if let Pattern::Exact(name) = pattern
+                && !any_matches(&grants.channels, name)
+            {
+                let detail = format!("the channel {name} is not among the granted channels");
+                return Err(Problem::new(Code::Forbidden, detail));
+            }
+        }
+        Ok(Self {
+            channels: narrow(&self.channels, &grants.channels),
+            types: narrow(&self.types, &grants.subscribe),
+        })
+    }
+
+    fn names(&self, head: &Head) -> bool {
+        any_matches(&self.channels, head.channel.as_str())
+            && any_matches(&self.types, head.event_type.as_str())
+    }
+}
+
 /// Whether events that are not broadcast are seen too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
@@ -43,10 +66,10 @@ pub enum Verdict {
     Expired,
 }
 
-/// What a reader asked for, narrowed to what it was granted.
+/// What a reader asked for, narrowed to what it was granted: the union of its selections.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    selection: Selection,
+    selections: Vec<Selection>,
     grants: Arc<Grants>,
     subscribe_roles: Arc<SubscribeRoles>,
     view: View,
@@ -65,24 +88,38 @@ impl Filter {
         subscribe_roles: Arc<SubscribeRoles>,
         view: View,
     ) -> Result<Self, Problem> {
-        for pattern in &wanted.channels {
-            if let Pattern::Exact(name) = pattern
-                && !any_matches(&grants.channels, name)
-            {
-                let detail = format!("the channel {name} is not among the granted channels");
-                return Err(Problem::new(Code::Forbidden, detail));
-            }
-        }
-        let selection = Selection {
-            channels: narrow(&wanted.channels, &grants.channels),
-            types: narrow(&wanted.types, &grants.subscribe),
-        };
-        Ok(Self { selection, grants, subscribe_roles, view })
+        Self::of_any(std::slice::from_ref(wanted), grants, subscribe_roles, view)
     }
 
-    /// What is left of the selection.
-    pub fn selection(&self) -> &Selection {
-        &self.selection
+    /// Narrows several selections to the grants, each by itself: what one of them admits is
+    /// admitted, once.
+    ///
+    /// # Errors
+    /// `forbidden` for an exact channel name outside the grants, in any of them.
+    pub fn of_any(
+        wanted: &[Selection],
+        grants: Arc<Grants>,
+        subscribe_roles: Arc<SubscribeRoles>,
+        view: View,
+    ) -> Result<Self, Problem> {
+        let selections = wanted.iter().map(|wanted| wanted.granted(&grants));
+        let selections = selections.collect::<Result<_, _>>()?;
+        Ok(Self { selections, grants, subscribe_roles, view })
+    }
+
+    /// What is left of the selections.
+    pub fn selections(&self) -> &[Selection] {
+        &self.selections
+    }
+
+    /// Every channel pattern of what is left, each once.
+    pub fn channels(&self) -> Vec<Pattern> {
+        union(self.selections.iter().map(|selection| &selection.channels))
+    }
+
+    /// Every type pattern of what is left, each once.
+    pub fn types(&self) -> Vec<Pattern> {
+        union(self.selections.iter().map(|selection| &selection.types))
     }
 
     /// Whether this reader gets this event now.
@@ -103,8 +140,7 @@ impl Filter {
 
     fn shows(&self, head: &Head) -> bool {
         (head.broadcast || self.view == View::History)
-            && any_matches(&self.selection.channels, head.channel.as_str())
-            && any_matches(&self.selection.types, head.event_type.as_str())
+            && self.selections.iter().any(|selection| selection.names(head))
             && (self.grants.sees_all
                 || (self.role_admits(head)
                     && self.scope_admits(head)
@@ -134,6 +170,16 @@ impl Filter {
             || grants.session.as_ref().is_some_and(|session| audience.sessions.contains(session))
             || grants.has_any_role(&audience.roles)
     }
+}
+
+fn union<'a>(lists: impl Iterator<Item = &'a Vec<Pattern>>) -> Vec<Pattern> {
+    let mut union: Vec<Pattern> = Vec::new();
+    for pattern in lists.flatten() {
+        if !union.contains(pattern) {
+            union.push(pattern.clone());
+        }
+    }
+    union
 }
 
 fn narrow(wanted: &[Pattern], granted: &[Pattern]) -> Vec<Pattern> {
@@ -239,10 +285,35 @@ mod tests {
             let wanted = Selection { channels: patterns(channels), types: patterns(&["card.*"]) };
             Filter::new(&wanted, Arc::new(grants.clone()), Arc::default(), View::Subscriber)
         };
-        assert_eq!(filter(&["*"]).unwrap().selection().channels, patterns(&["board:*", "main"]));
-        assert_eq!(filter(&["board:4*"]).unwrap().selection().channels, patterns(&["board:4*"]));
-        assert!(filter(&["chat:*"]).unwrap().selection().channels.is_empty());
+        assert_eq!(filter(&["*"]).unwrap().channels(), patterns(&["board:*", "main"]));
+        assert_eq!(filter(&["board:4*"]).unwrap().channels(), patterns(&["board:4*"]));
+        assert!(filter(&["chat:*"]).unwrap().channels().is_empty());
         assert_eq!(filter(&["chat:1"]).unwrap_err().code, Code::Forbidden);
+    }
+
+    #[test]
+    fn what_one_selection_admits_is_admitted_and_pairs_are_not_mixed() {
+        let select = |channel: &str, event_type: &str| Selection {
+            channels: patterns(&[channel]),
+            types: patterns(&[event_type]),
+        };
+        let tenant = TenantId::new("acme").unwrap();
+        let wanted = [select("board:1", "card.*"), select("chat", "conversation.message")];
+        let grants = Arc::new(Grants::everything(tenant.clone()));
+        let filter = Filter::of_any(&wanted, grants, Arc::default(), View::Subscriber).unwrap();
+        for (channel, event_type, admitted) in [
+            ("board:1", "card.moved", true),
+            ("chat", "conversation.message", true),
+            ("chat", "card.moved", false),
+            ("board:1", "conversation.message", false),
+        ] {
+            let mut head = head(event_type);
+            head.channel = ChannelName::new(channel).unwrap();
+            let event = Draft::new(head, &content(&tenant)).place(None, TimeMs(0), None);
+            let verdict = filter.admits(&event, TimeMs(0)) == Verdict::Admitted;
+            assert_eq!(verdict, admitted, "{event_type} in {channel}");
+        }
+        assert_eq!(filter.channels(), patterns(&["board:1", "chat"]));
     }
 
     #[test]
