@@ -11,8 +11,8 @@ const BUDGETS = [
   {
     entry: 'index',
     code: "export { createRealtimeClient } from './src/index.ts'",
-    first: 11_264,
-    all: 13_312,
+    first: 10_752,
+    all: 15_872,
   },
 ];
 

@@ -1,129 +1,138 @@
 /** The client as an application has it: puts the parts together and decides nothing by itself. */
-import { Acknowledger } from './acknowledger.js';
 import { Connection } from './connection.js';
 import { Dispatcher, type AnyHandler } from './dispatcher.js';
 import { Emitter } from './emitter.js';
 import { RadialError } from './errors.js';
 import type { HubEvent, RegisteredEvents } from './events.js';
+import type { Extras } from './extras.js';
+import type { Host } from './host.js';
 import { Intake } from './intake.js';
-import { ladder, type Machine, type MachineEvent } from './machine/types.js';
+import type { Machine, MachineEvent } from './machine/types.js';
 import { isOnline, watchPage } from './page.js';
 import { simplify } from './pattern.js';
-import { Publisher, type PublishOptions } from './publisher.js';
-import { Latency, qualityOf } from './quality.js';
-import { Reporter } from './reporter.js';
+import type { PublishOptions } from './publisher.js';
 import { settingsOf, type Settings } from './settings.js';
-import type {
-  ClientEvents,
-  ClientOptions,
-  ConnectionState,
-  RealtimeClient,
-  StartAt,
-  Stats,
-  SubscribeOptions,
-} from './types.js';
+import { BY_LEADER, Counters, isOpen, stateOf, statsOf } from './status.js';
+import type { Tabs } from './tabs.js';
+import type * as T from './types.js';
 import type { Frame } from './wire.js';
 
-const MAX_QUEUED = 10_000;
-const LOST = ['lost', 'unauthorized'];
-
-class Client implements RealtimeClient<any> {
-  readonly #options: ClientOptions<any>;
+class Client implements T.RealtimeClient<any> {
+  readonly #options: T.ClientOptions<any>;
   readonly #settings: Settings;
   readonly #intake: Intake;
   readonly #connection: Connection;
   readonly #dispatcher: Dispatcher;
-  readonly #publisher: Publisher;
-  readonly #acks: Acknowledger;
-  readonly #reporter: Reporter;
-  readonly #latency = new Latency();
-  readonly #emitter = new Emitter<ClientEvents>((error) => this.#report(error));
-  #stopWatching: () => void = () => {};
-  #state: ConnectionState;
+  readonly #counters = new Counters();
+  readonly #emitter = new Emitter<T.ClientEvents>(showError);
+  readonly #host: Host;
+  #stopWatching: (() => void) | undefined;
+  #state: T.ConnectionState;
   #refiltering = false;
   #live = false;
-  #lastConnected: number | null = null;
-  #lastHeartbeat: number | null = null;
-  #reconnects = 0;
-  #fallbacks = 0;
-  #handlerErrors = 0;
+  #extras: Promise<Extras> | undefined;
+  #tabs: Tabs | undefined;
+  /** Counts the times that tabs were joined or left, so that who has left does not join late. */
+  #joins = 0;
+  /** The leader's state, null before it is known; undefined while this tab is on its own. */
+  #led: T.ConnectionState | null | undefined;
 
-  constructor(options: ClientOptions<any>) {
-    const settings = settingsOf(options);
+  constructor(options: T.ClientOptions<any>) {
+    const settings = (this.#settings = settingsOf(options));
     this.#options = options;
-    this.#settings = settings;
-    const start = options.startAt;
-    this.#intake = new Intake(typeof start === 'object' && 'cursor' in start ? start.cursor : null);
-    this.#dispatcher = new Dispatcher({
-      clock: settings.clock,
-      schemas: options.schemas ?? {},
-      onInvalid: options.onInvalid ?? 'drop',
-      maxQueued: options.maxQueued ?? MAX_QUEUED,
-      onError: (error, event) => this.#handlerFailed(error, event),
-      onOverflow: () => this.#overflowed(),
-    });
-    this.#connection = new Connection(
+    const { startAt: start } = options;
+    const intake = (this.#intake = new Intake(
+      typeof start === 'object' && 'cursor' in start ? start.cursor : null,
+    ));
+    const dispatcher = (this.#dispatcher = new Dispatcher(settings.clock, options, {
+      failed: (error, event) => this.#handlerFailed(error, event),
+      overflowed: () => {
+        this.#use((extras) => extras.reporter.count('overflows'));
+        this.#emitter.emit('gap', {
+          reason: 'overflow',
+          scope: 'all',
+          from: null,
+          to: this.cursor,
+        });
+      },
+    }));
+    const connection = (this.#connection = new Connection(
       settings,
-      this.#intake,
+      intake,
       {
         wish: () => this.#wish(),
-        frame: (frame) => this.#frame(frame),
+        frame: (frame) => this.#passOn(frame),
+        widened: () => this.#tabs?.announce(),
         changed: (before, event) => this.#changed(before, event),
       },
       isOnline(),
-    );
-    const token = this.#connection.token.bind(this.#connection);
-    this.#publisher = new Publisher(settings, token);
-    this.#acks = new Acknowledger(
-      settings.clock,
-      (ids) => this.#publisher.acknowledge(ids),
-      (error) => this.#emitter.emit('error', error),
-    );
-    this.#reporter = new Reporter(settings.clock, (report) =>
-      this.#publisher.publish(
-        { type: 'client.report', data: { ...report, stats: this.getStats() } },
-        { retries: 0 },
-      ),
-    );
-    if (options.report === false) this.#reporter.stop();
-    this.#state = this.#snapshot();
+    ));
+    this.#host = {
+      options,
+      settings,
+      intake,
+      connection,
+      dispatcher,
+      state: () => this.#state,
+      wish: () => this.#ownWish(),
+      frame: (frame) => this.#frame(frame),
+      refilter: () => this.#refilter(),
+      follow: (leader) => this.#follow(leader),
+      failed: (error) => this.#emitter.emit('error', error),
+    };
+    this.#state = stateOf(connection, undefined, 'solo', settings.clock.now());
   }
 
   connect(): Promise<void> {
-    this.#stopWatching();
-    this.#stopWatching = watchPage({
-      online: () => this.#connection.send({ type: 'online' }),
-      offline: () => this.#connection.send({ type: 'offline' }),
-      wake: () => this.#connection.send({ type: 'wake' }),
-      away: (reason) => this.#connection.send({ type: 'pause', reason }),
-      back: (reason) => this.#connection.send({ type: 'resume', reason }),
-    });
-    this.#connection.send({ type: 'connect' });
+    const send = (event: MachineEvent) => this.#connection.send(event);
+    if (!this.#stopWatching) {
+      this.#stopWatching = watchPage({
+        online: () => send({ type: 'online' }),
+        offline: () => send({ type: 'offline' }),
+        wake: () => {
+          this.#tabs?.check();
+          send({ type: 'wake' });
+        },
+        away: (reason) => {
+          send({ type: 'pause', reason });
+          this.#leaveTabs();
+        },
+        back: (reason) => {
+          this.#joinTabs();
+          send({ type: 'resume', reason });
+        },
+      });
+      // What is needed when something goes wrong is loaded while nothing has gone wrong yet.
+      this.#use((extras) => extras.start());
+      this.#connection.preload();
+    }
+    const { wanted, status } = this.#connection.machine;
+    if (!wanted || status === 'failed') this.#joinTabs();
+    send({ type: 'connect' });
     return this.ready();
   }
 
   disconnect(): void {
-    this.#stopWatching();
-    this.#stopWatching = () => {};
+    this.#stopWatching?.();
+    this.#stopWatching = undefined;
     this.#connection.send({ type: 'disconnect' });
+    this.#leaveTabs();
+    if (this.#extras) this.#use((extras) => extras.stop());
   }
 
   reconnect(): void {
-    if (this.#state.status === 'disconnected') void this.connect().catch(() => {});
-    else this.#connection.send({ type: 'reconnect' });
+    if (this.#connection.machine.wanted) this.#connection.send({ type: 'reconnect' });
+    else void this.connect();
   }
 
   subscribe(
     types: string | readonly string[],
     handler: AnyHandler,
-    options: SubscribeOptions = {},
+    options: T.SubscribeOptions = {},
   ): () => void {
-    const { channels, batch = false, signal } = options;
+    const { signal } = options;
     if (signal?.aborted) return () => {};
-    const subscription = this.#dispatcher.add([types].flat() as string[], handler, {
-      batch,
-      ...(channels === undefined ? {} : { channels: [channels].flat() as string[] }),
-    });
+    const subscription = this.#dispatcher.add(listOf(types), handler, options);
     this.#refilter();
     const unsubscribe = () => {
       this.#dispatcher.remove(subscription);
@@ -134,66 +143,43 @@ class Client implements RealtimeClient<any> {
   }
 
   unsubscribe(type: string, handler?: AnyHandler): void {
-    for (const subscription of this.#dispatcher.find(type, handler))
-      this.#dispatcher.remove(subscription);
+    for (const one of this.#dispatcher.find(type, handler)) this.#dispatcher.remove(one);
   }
 
-  getState(): ConnectionState {
+  getState(): T.ConnectionState {
     return this.#state;
   }
 
-  getStats(): Stats {
-    const { machine, main } = this.#connection;
-    const { received, duplicates, gaps, dropped, lastEventAt } = this.#intake;
-    const { status, transport, attempt } = this.#state;
-    const latencyMs = this.#latency.p95;
-    const connected = this.isConnected();
-    const silentMs = main ? this.#settings.clock.now() - main.lastByteAt : 0;
-    // Half a beat late is the network; more is a beat that was missed.
-    const missed =
-      main && main.heartbeatMs > 0 ? Math.max(0, Math.round(silentMs / main.heartbeatMs) - 1) : 0;
-    return {
-      state: status,
-      transport,
-      isPolling: machine.status === 'polling',
-      reconnectAttempts: attempt,
-      reconnects: this.#reconnects,
-      fallbacks: this.#fallbacks,
-      lastConnected: this.#lastConnected,
-      lastHeartbeat: this.#lastHeartbeat,
-      lastEventAt,
-      latencyMs,
-      clockSkewMs: this.#latency.skewMs,
-      quality: qualityOf(connected, latencyMs, missed),
-      queued: this.#dispatcher.queued,
-      received,
-      duplicates,
-      gaps,
-      dropped,
-      handlerErrors: this.#handlerErrors,
-    };
+  getStats(): T.Stats {
+    const now = this.#settings.clock.now();
+    return statsOf(
+      this.#state,
+      this.#connection,
+      this.#intake,
+      this.#counters,
+      this.#dispatcher.queued,
+      now,
+    );
   }
 
   isConnected(): boolean {
-    return this.#state.status === 'connected' || this.#state.status === 'polling';
+    return isOpen(this.#state);
   }
 
   ready(): Promise<void> {
     const ready = new Promise<void>((resolve, reject) => {
-      const look = (): boolean => {
-        const { status, error } = this.#state;
+      const stops: (() => void)[] = [];
+      const settle = () => {
+        const { status, error, paused } = this.#state;
         if (status === 'failed') reject(error);
-        else if (status === 'disconnected' && this.#state.paused.length === 0) {
+        else if (status === 'disconnected' && paused.length === 0) {
           reject(new RadialError('aborted', 'The client is disconnected.'));
         } else if (this.isConnected() && this.#live) resolve();
-        else return false;
-        return true;
+        else return;
+        stops.forEach((stop) => stop());
       };
-      if (look()) return;
-      const settle = () => {
-        if (look()) stops.forEach((stop) => stop());
-      };
-      const stops = [this.on('state', settle), this.on('live', settle)];
+      stops.push(this.on('state', settle), this.on('live', settle));
+      settle();
     });
     // Who does not wait for it is told by the state; the page is not to be told of it once more.
     ready.catch(() => {});
@@ -212,17 +198,17 @@ class Client implements RealtimeClient<any> {
     return () => this.#connection.send({ type: 'resume', reason });
   }
 
-  publish(event: any, options?: PublishOptions): Promise<any> {
-    return this.#publisher.publish(event, options);
+  async publish(event: any, options?: PublishOptions): Promise<any> {
+    return (await this.#load()).publish(event, options);
   }
 
   ack(event: string | { eventId: string }): void {
-    this.#acks.add(typeof event === 'string' ? event : event.eventId);
+    this.#use((extras) => extras.ack(typeof event === 'string' ? event : event.eventId));
   }
 
-  on<N extends keyof ClientEvents>(
+  on<N extends keyof T.ClientEvents>(
     name: N,
-    callback: (value: ClientEvents[N]) => void,
+    callback: (value: T.ClientEvents[N]) => void,
   ): () => void {
     return this.#emitter.on(name, callback);
   }
@@ -233,39 +219,86 @@ class Client implements RealtimeClient<any> {
 
   inspect(): Record<string, unknown> {
     const { machine, main } = this.#connection;
+    const { channels, types } = main?.request ?? {};
     return {
       state: this.#state,
       stats: this.getStats(),
       cursor: this.cursor,
-      ladder: ladder(machine),
       machine,
-      filter: main && {
-        channels: main.request.channels,
-        types: main.request.types,
-        connectionId: main.connectionId,
-      },
-      subscriptions: [...this.#dispatcher.subscriptions].map(({ types, channels, queued }) => ({
-        types,
-        channels,
-        queued,
-      })),
+      filter: main && { channels, types, connectionId: main.connectionId },
+      subscriptions: this.#dispatcher.subscriptions.size,
       listeners: this.#emitter.size,
     };
   }
 
-  #wish() {
-    const { channels = ['main'], types = [], snapshot = [], startAt } = this.#options;
-    const wanted = { channels: [...channels], types: [...types] };
-    for (const subscription of this.#dispatcher.subscriptions) {
-      wanted.channels.push(...(subscription.channels ?? []));
-      wanted.types.push(...subscription.types);
+  /** The parts that are loaded on demand; a load that failed is tried again at the next use. */
+  #load(): Promise<Extras> {
+    if (!this.#extras) {
+      this.#extras = import('./extras.js').then(({ Extras }) => new Extras(this.#host));
+      this.#extras.catch(() => (this.#extras = undefined));
     }
-    const all = simplify(wanted.types);
+    return this.#extras;
+  }
+
+  #use(act: (extras: Extras) => void): void {
+    this.#load().then(act).catch(this.#host.failed);
+  }
+
+  /** Shares a connection with other tabs, if the application wants. */
+  #joinTabs(): void {
+    const { getToken, share = !getToken && 'document' in globalThis } = this.#options;
+    if (!share || this.#tabs || this.#led === null) return;
+    const join = (this.#joins += 1);
+    this.#led = null;
+    this.#connection.send({ type: 'pause', reason: BY_LEADER });
+    import('./sharing.js').then(
+      ({ createSharing }) => {
+        if (join !== this.#joins) return;
+        this.#tabs = createSharing(this.#host);
+        if (!this.#tabs) this.#leaveTabs();
+      },
+      () => join === this.#joins && this.#leaveTabs(),
+    );
+  }
+
+  #leaveTabs(): void {
+    this.#joins += 1;
+    this.#tabs?.stop();
+    this.#tabs = undefined;
+    this.#led = undefined;
+    this.#connection.send({ type: 'resume', reason: BY_LEADER });
+  }
+
+  #follow(leader: T.ConnectionState | null | undefined): void {
+    this.#led = leader;
+    if (leader) this.#live = isOpen(leader);
+    this.#show();
+  }
+
+  #ownWish() {
+    const { channels = ['main'], types = [] } = this.#options;
+    const subscriptions = [...this.#dispatcher.subscriptions];
+    const all = simplify([...types, ...subscriptions.flatMap((one) => one.types)]);
     return {
-      channels: simplify(wanted.channels),
+      channels: simplify([...channels, ...subscriptions.flatMap((one) => one.channels ?? [])]),
       types: all.length > 0 ? all : ['*'],
+    };
+  }
+
+  #wish() {
+    const { snapshot = [], startAt = 'now' } = this.#options;
+    const wants = [this.#ownWish(), ...(this.#tabs?.wants() ?? [])];
+    const start: Record<string, string> =
+      startAt === 'earliest'
+        ? { cursor: startAt }
+        : typeof startAt === 'object' && 'since' in startAt
+          ? { since: String(startAt.since) }
+          : {};
+    return {
+      channels: simplify(wants.flatMap((want) => want.channels)),
+      types: simplify(wants.flatMap((want) => want.types)),
       snapshot,
-      start: startOf(startAt),
+      start,
     };
   }
 
@@ -276,31 +309,42 @@ class Client implements RealtimeClient<any> {
     queueMicrotask(() => {
       this.#refiltering = false;
       this.#connection.refilter();
+      this.#tabs?.want();
     });
+  }
+
+  /** A frame of this tab's own connection. */
+  #passOn(frame: Frame): void {
+    this.#tabs?.passOn(frame);
+    this.#frame(frame);
+    if (frame.name === 'hello') this.#tabs?.announce();
   }
 
   #frame(frame: Frame): void {
     const now = this.#settings.clock.now();
+    const { latency } = this.#counters;
     switch (frame.name) {
       case 'event':
-        if (this.#live) this.#latency.add(now, frame.data.receivedAt);
+        if (this.#live) latency.add(now, frame.data.receivedAt);
         this.#intake.lastEventAt = now;
         return this.#event(frame.data as HubEvent);
-      case 'redelivery':
-        if (this.#acks.has(frame.data.event.eventId))
-          return this.#acks.add(frame.data.event.eventId);
-        return this.#event(frame.data.event as HubEvent);
+      case 'redelivery': {
+        const event = frame.data.event as HubEvent;
+        return this.#use((extras) => extras.wasHandled(event.eventId) || this.#event(event));
+      }
       case 'heartbeat':
-        this.#lastHeartbeat = now;
-        if (frame.data.now > 0) this.#latency.add(now, frame.data.now);
+        this.#counters.lastHeartbeat = now;
+        if (frame.data.now > 0) latency.add(now, frame.data.now);
         return;
       case 'token':
-        return void this.#connection.renew().catch((error) => this.#emitter.emit('error', error));
+        return void this.#connection.renew().catch(this.#host.failed);
       case 'live':
         this.#live = true;
         break;
-      case 'gap':
-        this.#reporter.count('gaps');
+      case 'gap': {
+        const everything = frame.data.scope === 'all';
+        this.#use((extras) => extras.gap(everything));
+      }
     }
     this.#emitter.emit(frame.name, frame.data as never);
   }
@@ -308,75 +352,59 @@ class Client implements RealtimeClient<any> {
   #event(event: HubEvent): void {
     const done = this.#dispatcher.dispatch(event);
     this.#emitter.emit('event', event);
-    if (!event.ack || this.#options.acks === 'manual') return;
-    if (done === true) this.#acks.add(event.eventId);
-    else if (done) void done.then((ok) => ok && this.#acks.add(event.eventId));
+    if (this.#options.fallback) this.#use((extras) => extras.keep(event));
+    // The leader acknowledges for all tabs: they are one session.
+    if (!event.ack || this.#options.acks === 'manual' || this.#led) return;
+    void Promise.resolve(done).then((ok) => ok && this.ack(event));
   }
 
   #handlerFailed(error: unknown, event: HubEvent): void {
-    this.#handlerErrors += 1;
-    this.#reporter.count('handlerErrors');
-    const { onHandlerError } = this.#options;
-    if (!onHandlerError) return this.#report(error);
+    this.#counters.handlerErrors += 1;
+    this.#use((extras) => extras.reporter.count('handlerErrors'));
     try {
-      onHandlerError(error, event);
+      (this.#options.onHandlerError ?? showError)(error, event);
     } catch (second) {
-      this.#report(second);
+      showError(second);
     }
-  }
-
-  /** Shows an error to the page without stopping anything. */
-  #report(error: unknown): void {
-    if (globalThis.reportError) globalThis.reportError(error);
-    else console.error(error);
-  }
-
-  #overflowed(): void {
-    this.#reporter.count('overflows');
-    this.#emitter.emit('gap', { reason: 'overflow', scope: 'all', from: null, to: this.cursor });
   }
 
   #changed(before: Machine, event: MachineEvent): void {
     const { machine } = this.#connection;
-    if (event.type === 'opened') this.#lastConnected = this.#settings.clock.now();
-    const lost = LOST.includes(event.type);
-    if (lost && before.status !== 'reconnecting') this.#reconnects += 1;
-    if (machine.status !== 'connected' && machine.status !== 'polling') this.#live = false;
+    const counters = this.#counters;
+    const lost = event.type === 'lost' || event.type === 'unauthorized';
+    if (event.type === 'opened') counters.lastConnected = this.#settings.clock.now();
+    if (lost && before.status !== 'reconnecting') counters.reconnects += 1;
+    if (!isOpen(machine) && !this.#led) this.#live = false;
     if (machine.transport !== before.transport && machine.wanted) {
-      this.#fallbacks += 1;
+      counters.fallbacks += 1;
+      const reason = machine.error?.code ?? event.type;
       if (lost)
-        this.#reporter.fallback(
-          before.transport,
-          machine.transport,
-          machine.error?.code ?? event.type,
-        );
+        this.#use(({ reporter }) => reporter.fallback(before.transport, machine.transport, reason));
     }
-    this.#state = this.#snapshot(before.status !== machine.status);
-    this.#emitter.emit('state', this.#state);
+    // A leader that cannot have a connection lets another tab try.
+    if (machine.status === 'failed' && this.#tabs) this.#leaveTabs();
+    this.#show();
   }
 
-  #snapshot(changed = true): ConnectionState {
-    const { machine, nextRetryAt } = this.#connection;
-    const { status, transport, attempt, online, paused, error } = machine;
-    const since = changed ? this.#settings.clock.now() : this.#state.since;
-    const idle = status === 'disconnected' || status === 'failed';
-    return Object.freeze({
-      status,
-      transport: idle ? null : transport,
-      role: 'solo',
-      attempt,
-      nextRetryAt,
-      since,
-      online,
-      paused,
-      error,
-    });
+  #show(): void {
+    const before = this.#state;
+    const state = stateOf(this.#connection, this.#led, this.#tabs?.role, before.since);
+    const { clock } = this.#settings;
+    this.#state =
+      state.status === before.status ? state : Object.freeze({ ...state, since: clock.now() });
+    this.#emitter.emit('state', this.#state);
+    this.#tabs?.announce();
+    if (this.#options.fallback) this.#use((extras) => extras.changed());
   }
 }
 
-function startOf(start: StartAt = 'now'): Record<string, string> {
-  if (start === 'earliest') return { cursor: start };
-  return typeof start === 'object' && 'since' in start ? { since: String(start.since) } : {};
+const listOf = (one: string | readonly string[]): readonly string[] =>
+  typeof one === 'string' ? [one] : one;
+
+/** Shows an error to the page without stopping anything. */
+function showError(error: unknown): void {
+  if (globalThis.reportError) globalThis.reportError(error);
+  else console.error(error);
 }
 
 /**
@@ -391,7 +419,7 @@ function startOf(start: StartAt = 'now'): Record<string, string> {
  * ```
  */
 export function createRealtimeClient<E = RegisteredEvents>(
-  options: ClientOptions<E> = {},
-): RealtimeClient<E> {
-  return new Client(options as ClientOptions<any>) as RealtimeClient<any>;
+  options: T.ClientOptions<E> = {},
+): T.RealtimeClient<E> {
+  return new Client(options as T.ClientOptions<any>) as T.RealtimeClient<any>;
 }

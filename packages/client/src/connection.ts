@@ -33,6 +33,8 @@ export interface ConnectionOwner {
   wish(): Wish;
   /** A frame that came for the first time. */
   frame(frame: Frame): void;
+  /** The open connection has a wider filter now. */
+  widened(): void;
   /** The machine made a step. */
   changed(before: Machine, event: MachineEvent): void;
 }
@@ -79,6 +81,14 @@ export class Connection implements LinkOwner {
     if (machine !== before) this.#owner.changed(before, event);
   }
 
+  /** Has the code of every transport at hand before it is needed. */
+  preload(): void {
+    for (const transport of this.#settings.transports) {
+      // What does not load now is loaded when it is needed, and then its failure counts.
+      loadTransport(transport, this.#settings).catch(() => {});
+    }
+  }
+
   /** Makes the connection cover what the application wants now; narrower is left for later. */
   refilter(): void {
     const main = this.main;
@@ -95,7 +105,10 @@ export class Connection implements LinkOwner {
     if (main.connectionId === undefined) return void this.#open(false);
     const add = { channels: wish.channels, types: wish.types };
     this.#widen(main, add).then(
-      () => Object.assign(has, add),
+      () => {
+        Object.assign(has, add);
+        this.#owner.widened();
+      },
       () => void (main === this.main && this.#open(false)),
     );
   }

@@ -6,32 +6,45 @@ import type { Clock } from './clock.js';
 import { RadialError } from './errors.js';
 import type { HubEvent, StandardSchema } from './events.js';
 import { anyCovers } from './pattern.js';
-import { Subscription, type SubscriptionOptions } from './subscription.js';
+import { Subscription } from './subscription.js';
+import type { ClientOptions, SubscribeOptions } from './types.js';
 import type { WireEvent } from './wire.js';
 
 export type AnyHandler = (event: any) => unknown;
 
-export interface DispatcherOptions {
-  clock: Clock;
-  schemas: Readonly<Record<string, StandardSchema | undefined>>;
-  onInvalid: 'drop' | 'pass';
-  maxQueued: number;
+/** Who is told of failures. */
+export interface DispatcherOwner {
   /** A handler failed, or an event did not fit its schema. */
-  onError(error: unknown, event: HubEvent): void;
+  failed(error: unknown, event: HubEvent): void;
   /** A handler was too slow for too long: what waited for it is gone. */
-  onOverflow(count: number): void;
+  overflowed(): void;
 }
+
+type DispatcherOptions = Pick<ClientOptions<any>, 'schemas' | 'onInvalid' | 'maxQueued'>;
+
+const MAX_QUEUED = 10_000;
 
 export class Dispatcher {
   readonly #subscriptions = new Set<Subscription>();
+  readonly #clock: Clock;
   readonly #options: DispatcherOptions;
+  readonly #owner: DispatcherOwner;
 
-  constructor(options: DispatcherOptions) {
+  constructor(clock: Clock, options: DispatcherOptions, owner: DispatcherOwner) {
+    this.#clock = clock;
     this.#options = options;
+    this.#owner = owner;
   }
 
-  add(types: readonly string[], handler: AnyHandler, options: SubscriptionOptions): Subscription {
-    const subscription = new Subscription(types, handler, options, this.#options);
+  add(types: readonly string[], handler: AnyHandler, options: SubscribeOptions): Subscription {
+    const subscription = new Subscription(
+      types,
+      handler,
+      options,
+      this.#options.maxQueued ?? MAX_QUEUED,
+      this.#clock,
+      this.#owner,
+    );
     this.#subscriptions.add(subscription);
     return subscription;
   }
@@ -67,7 +80,7 @@ export class Dispatcher {
     const event = wire as HubEvent;
     event.type = wire.eventType;
     event.data = wire.eventData;
-    const schema = this.#options.schemas[event.type];
+    const schema = this.#options.schemas?.[event.type];
     if (!schema) return this.#deliver(event, undefined);
     return this.#deliver(event, this.#check(event, schema));
   }
@@ -97,11 +110,11 @@ export class Dispatcher {
         return true;
       }
       const message = result.issues.map((issue) => issue.message).join('; ');
-      this.#options.onError(new RadialError('invalid-event', `${event.type}: ${message}`), event);
+      this.#owner.failed(new RadialError('invalid-event', `${event.type}: ${message}`), event);
       return this.#options.onInvalid === 'pass';
     };
     const failed = (error: unknown) => {
-      this.#options.onError(error, event);
+      this.#owner.failed(error, event);
       return false;
     };
     try {

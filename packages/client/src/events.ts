@@ -22,9 +22,12 @@ export type EventType<E> = Extract<keyof E, string>;
 export type EventPattern<E> = EventType<E> | `${string}*`;
 
 /** The event types of `E` that a pattern fits. */
-export type Matching<E, P> = P extends `${infer Prefix}*`
-  ? Extract<EventType<E>, `${Prefix}${string}`>
-  : Extract<EventType<E>, P>;
+export type Matching<E, P> =
+  string extends EventType<E>
+    ? string
+    : P extends `${infer Prefix}*`
+      ? Extract<EventType<E>, `${Prefix}${string}`>
+      : Extract<EventType<E>, P>;
 
 /** An event as handlers get it: what the hub delivered, with two short names. */
 export interface HubEvent<T extends string = string, D = any> extends WireEvent {

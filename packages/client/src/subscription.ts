@@ -1,7 +1,8 @@
 /** One handler and what waits for it. */
-import type { AnyHandler, DispatcherOptions } from './dispatcher.js';
-import { Timer } from './clock.js';
+import { Timer, type Clock } from './clock.js';
+import type { AnyHandler, DispatcherOwner } from './dispatcher.js';
 import type { HubEvent } from './events.js';
+import type { SubscribeOptions } from './types.js';
 
 /** How events are collected before a handler gets them. */
 export interface BatchOptions {
@@ -9,13 +10,6 @@ export interface BatchOptions {
   maxDelay?: number | 'frame';
   /** The most events of one call. Default 500. */
   maxSize?: number;
-}
-
-export interface SubscriptionOptions {
-  /** Only events of these channels (names or patterns). Default: all that the client receives. */
-  channels?: readonly string[];
-  /** The handler gets lists instead of single events. */
-  batch?: boolean | BatchOptions;
 }
 
 const BATCH_DELAY_MS = 50;
@@ -36,20 +30,24 @@ export class Subscription {
   #collected: { event: HubEvent; done: (ok: boolean) => void }[] = [];
   readonly #batch: BatchOptions | undefined;
   readonly #flush: Timer;
-  readonly #options: DispatcherOptions;
+  readonly #maxQueued: number;
+  readonly #owner: DispatcherOwner;
 
   constructor(
     types: readonly string[],
     handler: AnyHandler,
-    { channels, batch }: SubscriptionOptions,
-    options: DispatcherOptions,
+    { channels, batch }: SubscribeOptions,
+    maxQueued: number,
+    clock: Clock,
+    owner: DispatcherOwner,
   ) {
     this.types = types;
-    this.channels = channels;
+    this.channels = typeof channels === 'string' ? [channels] : channels;
     this.handler = handler;
     this.#batch = batch === true ? {} : batch || undefined;
-    this.#options = options;
-    this.#flush = new Timer(options.clock, () => this.flush());
+    this.#maxQueued = maxQueued;
+    this.#owner = owner;
+    this.#flush = new Timer(clock, () => this.flush());
   }
 
   /**
@@ -81,7 +79,7 @@ export class Subscription {
     run: () => boolean | Promise<boolean>,
     before: Promise<boolean> | undefined,
   ): Promise<boolean> {
-    if (this.queued >= this.#options.maxQueued) this.#giveUp();
+    if (this.queued >= this.#maxQueued) this.#giveUp();
     const round = this.#round;
     this.queued += 1;
     const go = () => (this.#closed || round !== this.#round ? true : run());
@@ -96,7 +94,7 @@ export class Subscription {
 
   #call(argument: unknown, event: HubEvent): boolean | Promise<boolean> {
     const failed = (error: unknown) => {
-      this.#options.onError(error, event);
+      this.#owner.failed(error, event);
       return false;
     };
     try {
@@ -146,7 +144,7 @@ export class Subscription {
     this.#collected = [];
     this.#flush.clear();
     this.#tails.clear();
-    this.#options.onOverflow(this.queued);
+    this.#owner.overflowed();
     this.queued = 0;
   }
 

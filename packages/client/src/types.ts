@@ -34,6 +34,9 @@ export interface ClientOptions<E = Record<string, any>> extends ConnectionOption
    * two users never share one. Default: true in pages that use no `getToken`, otherwise false.
    */
   share?: boolean | string;
+  /** Default: the browser's own. Both are needed to share a connection. */
+  locks?: LockManager;
+  BroadcastChannel?: typeof BroadcastChannel;
   /** Checks of `eventData` by event type: zod, valibot, arktype, … */
   schemas?: { readonly [T in EventType<E>]?: StandardSchema<E[T]> };
   /** What becomes of an event that does not fit its schema. Default `drop`; always reported. */

@@ -162,7 +162,9 @@ export function resume(m: Machine, { reason }: Of<'resume'>): Step {
 
 /** Polling is allowed, forbidden or forced; a connection that no longer fits is opened anew. */
 export function fallback(m: Machine, { mode }: Of<'fallback'>): Step {
-  const next: Machine = { ...m, pollingMode: mode };
+  const wished: Machine = { ...m, pollingMode: mode };
+  // Where nothing is left, what was missing is worth another try.
+  const next = ladder(wished).length > 0 ? wished : { ...wished, missing: [] };
   const fits = ladder(next).includes(m.transport);
   const probeFits = !m.probing || mode !== 'force';
   const active = m.status !== 'disconnected' && m.status !== 'failed';

@@ -153,8 +153,10 @@ export function initialMachine(options: {
 /** The transports that may be used now, best first. */
 export function ladder(machine: Machine): readonly TransportName[] {
   if (machine.pollingMode === 'force') return ['polling'];
-  return machine.order.filter(
-    (name) =>
-      !machine.missing.includes(name) && (name !== 'polling' || machine.pollingMode === 'on'),
+  const allowed = machine.order.filter(
+    (name) => name !== 'polling' || machine.pollingMode === 'on',
   );
+  // Who forbids the only transport that there is gets the one that every hub has.
+  const rungs: readonly TransportName[] = allowed.length > 0 ? allowed : ['sse'];
+  return rungs.filter((name) => !machine.missing.includes(name));
 }

@@ -26,7 +26,11 @@ export function problem(
 }
 
 /** Answers one request; rejects like fetch where nobody can be reached. */
-export async function answer(hub: FakeHubCore, request: Request): Promise<Response> {
+export async function answer(
+  hub: FakeHubCore,
+  request: Request,
+  signal: AbortSignal,
+): Promise<Response> {
   const url = new URL(request.url);
   if (hub.isDown) throw new TypeError('fetch failed');
   const token = /^Bearer (.+)$/.exec(request.headers.get('authorization') ?? '')?.[1] ?? null;
@@ -34,9 +38,9 @@ export async function answer(hub: FakeHubCore, request: Request): Promise<Respon
   if (refusal) return refusal;
   switch (`${request.method} ${url.pathname}`) {
     case 'GET /api/sse/events':
-      return stream(hub, request, url, token);
+      return stream(hub, signal, url, token);
     case 'GET /api/poll':
-      return poll(hub, request, url);
+      return poll(hub, signal, url);
     case 'POST /api/sse/events':
       return publish(hub, await body(request));
     case 'POST /api/sse/acks': {
@@ -88,7 +92,7 @@ function frameBytes({ name, data, cursor }: Frame): Uint8Array {
   return new TextEncoder().encode(`${lines.filter(Boolean).join('\n')}\n\n`);
 }
 
-function stream(hub: FakeHubCore, request: Request, url: URL, token: string | null): Response {
+function stream(hub: FakeHubCore, signal: AbortSignal, url: URL, token: string | null): Response {
   let close = () => {};
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -110,8 +114,8 @@ function stream(hub: FakeHubCore, request: Request, url: URL, token: string | nu
         over = true;
         opened.close();
       };
-      request.signal?.addEventListener('abort', () => {
-        finish(() => controller.error(request.signal.reason));
+      signal.addEventListener('abort', () => {
+        finish(() => controller.error(signal.reason));
         opened.close();
       });
     },
@@ -120,15 +124,15 @@ function stream(hub: FakeHubCore, request: Request, url: URL, token: string | nu
   return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
 }
 
-async function poll(hub: FakeHubCore, request: Request, url: URL): Promise<Response> {
+async function poll(hub: FakeHubCore, signal: AbortSignal, url: URL): Promise<Response> {
   const { log } = hub;
   const filter = filterOf(url);
   const due = () =>
     log.since(log.place(cursorOf(url)).offset).filter((event) => admits(filter, event));
   const hasGap = () => log.place(cursorOf(url)).gap !== undefined;
   const wait = Number.parseFloat(url.searchParams.get('wait') ?? '0') * 1000;
-  if (!hasGap() && due().length === 0 && wait > 0) await hub.waitForEvent(wait, request.signal);
-  if (hub.isDown || request.signal?.aborted) throw new TypeError('fetch failed');
+  if (!hasGap() && due().length === 0 && wait > 0) await hub.waitForEvent(wait, signal);
+  if (hub.isDown || signal.aborted) throw new TypeError('fetch failed');
   // What happened during the wait counts: the log may have lost what the client had not yet.
   const { gap } = log.place(cursorOf(url));
   const cursor = log.cursorAt(log.head);

@@ -255,7 +255,8 @@ export function createFakeHub(
       ...init,
       ...(init?.body ? { duplex: 'half' } : {}),
     } as RequestInit);
-    return answer(core, request);
+    // The request's own signal may be collected with it; the caller's is not.
+    return answer(core, request, init?.signal ?? request.signal);
   }) as typeof fetch;
   const FakeWebSocket = createSocketClass(core);
   return {

@@ -1,0 +1,26 @@
+/** What the parts of a client that are loaded on demand may do with it. Types only. */
+import type { Connection } from './connection.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { Intake } from './intake.js';
+import type { Settings } from './settings.js';
+import type { ClientOptions, ConnectionState } from './types.js';
+import type { Frame } from './wire.js';
+
+export interface Host {
+  readonly options: ClientOptions<any>;
+  readonly settings: Settings;
+  readonly intake: Intake;
+  readonly connection: Connection;
+  readonly dispatcher: Dispatcher;
+  state(): ConnectionState;
+  /** What this tab wants to receive. */
+  wish(): { channels: string[]; types: string[] };
+  /** Gives a frame to the application. */
+  frame(frame: Frame): void;
+  /** Looks whether the connection has to be widened. */
+  refilter(): void;
+  /** Shows the leader's state instead of its own; null before it is known, undefined for its own. */
+  follow(leader: ConnectionState | null | undefined): void;
+  /** Something failed that nobody waits for. */
+  failed(error: unknown): void;
+}

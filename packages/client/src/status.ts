@@ -1,0 +1,91 @@
+/** The state of a client as one frozen object, and its numbers. */
+import type { Connection } from './connection.js';
+import type { Machine, Status } from './machine/types.js';
+import type { Intake } from './intake.js';
+import { Latency, qualityOf } from './quality.js';
+import type { ConnectionState, Stats } from './types.js';
+
+/** Counts what an application may want to see. */
+export class Counters {
+  readonly latency = new Latency();
+  lastConnected: number | null = null;
+  lastHeartbeat: number | null = null;
+  reconnects = 0;
+  fallbacks = 0;
+  handlerErrors = 0;
+}
+
+/** Whether events flow. */
+export const isOpen = ({ status }: { status: Status }): boolean =>
+  status === 'connected' || status === 'polling';
+
+/** Why a tab has no connection of its own while another has one for it. */
+export const BY_LEADER = 'tabs';
+
+/**
+ * The state of a machine, seen from outside.
+ * @param shared the leader's state, or null before one was heard; undefined where tabs share nothing
+ */
+export function stateOf(
+  { machine, nextRetryAt }: Pick<Connection, 'machine' | 'nextRetryAt'>,
+  shared: ConnectionState | null | undefined,
+  tab: string | undefined,
+  since: number,
+): ConnectionState {
+  const { status, transport, attempt, online, paused, error, wanted } = machine;
+  const role = tab === 'leader' || tab === 'follower' ? tab : 'solo';
+  const waits = shared !== undefined && wanted && isLedOnly(machine);
+  const idle = status === 'disconnected' || status === 'failed';
+  const own = { status, transport: idle ? null : transport, attempt, nextRetryAt, error };
+  const led = {
+    status: 'connecting',
+    attempt: 0,
+    nextRetryAt: null,
+    error: null,
+    ...shared,
+    transport: 'shared',
+  } as const;
+  return Object.freeze({
+    ...(waits ? led : own),
+    role,
+    since,
+    online,
+    paused: paused.filter((reason) => reason !== BY_LEADER),
+  });
+}
+
+const isLedOnly = ({ paused }: Machine): boolean => paused.length === 1 && paused[0] === BY_LEADER;
+
+export function statsOf(
+  state: ConnectionState,
+  { main }: Connection,
+  { received, duplicates, gaps, dropped, lastEventAt }: Intake,
+  { latency, lastConnected, lastHeartbeat, reconnects, fallbacks, handlerErrors }: Counters,
+  queued: number,
+  now: number,
+): Stats {
+  const { status, transport, attempt } = state;
+  // Half a beat late is the network; more is a beat that was missed.
+  const beats = main && main.heartbeatMs > 0 ? (now - main.lastByteAt) / main.heartbeatMs : 0;
+  const latencyMs = latency.p95;
+  return {
+    state: status,
+    transport,
+    isPolling: status === 'polling',
+    reconnectAttempts: attempt,
+    reconnects,
+    fallbacks,
+    lastConnected,
+    lastHeartbeat,
+    lastEventAt,
+    latencyMs,
+    clockSkewMs: latency.skewMs,
+    quality: qualityOf(isOpen(state), latencyMs, Math.max(0, Math.round(beats) - 1)),
+    queued,
+    received,
+    duplicates,
+    gaps,
+    dropped,
+    handlerErrors,
+  };
+}
