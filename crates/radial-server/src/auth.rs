@@ -1,11 +1,22 @@
 //! Who is it? From what a request shows to what it may do.
 //!
 //! `radial-auth` says what a credential is worth; here is what that takes from the world: the
-//! keys of the configuration and a cache of what was checked. How a credential is carried
-//! (headers, cookies, parameters) is known to `http/credential.rs` alone.
+//! keys of the configuration, those that are fetched, the answers of applications, and what was
+//! found out before. How a credential is carried (headers, cookies, parameters) is known to
+//! `http/credential.rs` alone.
 
 mod authenticator;
+mod client;
+mod forward;
+mod refresh;
 mod setup;
 
-pub(crate) use authenticator::{Auth, Shown};
+pub(crate) use authenticator::{Auth, Shown, Unknown};
+pub(crate) use client::UrlError;
+pub(crate) use refresh::refresh;
 pub use setup::AuthError;
+
+/// Checks a URL of the configuration.
+pub(crate) fn check_url(text: &str) -> Result<(), UrlError> {
+    client::url(text).map(drop)
+}

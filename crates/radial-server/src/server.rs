@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::{App, Mode};
-use crate::auth::{Auth, AuthError};
+use crate::auth::{self, Auth, AuthError};
 use crate::clock;
 use crate::config::Config;
 use crate::http::accept::{AcceptSettings, accept, listen};
@@ -129,6 +129,7 @@ impl Server {
     /// accepted, syncs, and returns.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let app = Arc::clone(&self.app);
+        let refreshing = tokio::spawn(auth::refresh(Arc::clone(&app)));
         let accepting = tokio::spawn(accept(
             self.listener,
             Arc::clone(&app),
@@ -150,6 +151,8 @@ impl Server {
         }
         // It ends with the drain; it does not panic.
         let _ = tidying.await;
+        // It ends with the drain.
+        let _ = refreshing.await;
         let hub = Arc::clone(&app.hub);
         // The log syncs on a thread of its own; a panic there has been reported by the log.
         let _ = tokio::task::spawn_blocking(move || hub.close()).await;

@@ -2,6 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use radial_auth::token::mint::SigningKey;
 use radial_auth::{Algorithm, ApiKey, KeyId};
 use serde_json::{Value, json};
@@ -21,21 +23,24 @@ pub fn issuers() -> String {
 
 /// A token with these claims; without `tenant` and `exp` it is for `dev`, and counts for an hour.
 pub fn token(claims: &Value) -> String {
-    sign(None, claims)
+    sign(&shared(None), claims)
 }
 
 /// The same by the issuer that may grant nothing out of the ordinary.
 pub fn limited_token(claims: &Value) -> String {
-    sign(Some("limited".to_owned()), claims)
+    sign(&shared(Some("limited".to_owned())), claims)
 }
 
-fn sign(kid: Option<String>, claims: &Value) -> String {
+fn shared(kid: Option<String>) -> SigningKey {
+    SigningKey::new(Algorithm::Hs256, kid, SECRET.as_bytes()).expect("HS256 takes any secret")
+}
+
+fn sign(key: &SigningKey, claims: &Value) -> String {
     let mut all = json!({"tenant": "dev", "exp": now_seconds() + 3_600});
     if let (Some(all), Some(claims)) = (all.as_object_mut(), claims.as_object()) {
         all.extend(claims.clone());
     }
-    let key = SigningKey::new(Algorithm::Hs256, kid, SECRET.as_bytes());
-    key.and_then(|key| key.sign(&all)).expect("HS256 takes any secret and any claims")
+    key.sign(&all).expect("any claims can be signed")
 }
 
 /// The time in seconds, as tokens have it.
@@ -53,4 +58,20 @@ pub fn api_key(number: u8, grants: &Value) -> (String, Value) {
         record.extend(grants.clone());
     }
     (key.reveal().to_owned(), record)
+}
+
+/// A signer with a fresh Ed25519 key of this name, and the key as a JSON Web Key.
+pub fn verifying_pair(kid: &str) -> (impl Fn(&Value) -> String, Value) {
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+    let pair = Ed25519KeyPair::generate().expect("the system has random bits");
+    let document = pair.to_pkcs8v1().expect("a fresh key can be written");
+    let pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        STANDARD.encode(document.as_ref())
+    );
+    let key = SigningKey::new(Algorithm::EdDsa, Some(kid.to_owned()), pem.as_bytes())
+        .expect("what was written can be read");
+    let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": kid, "x": x, "use": "sig"});
+    (move |claims: &Value| sign(&key, claims), jwk)
 }

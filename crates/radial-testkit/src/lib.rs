@@ -5,6 +5,7 @@
 //! purpose, and share no code with the hub: they would notice a frame that only the hub's own
 //! code can read.
 
+mod application;
 pub mod conformance;
 pub mod credentials;
 mod process;
@@ -12,6 +13,7 @@ mod server;
 mod stream;
 pub mod wire;
 
+pub use application::Application;
 pub use process::HubProcess;
 pub use server::TestServer;
 pub use stream::{Frame, Stream};

@@ -38,7 +38,7 @@ pub struct Jwks {
 /// Whether to fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fetch {
-    /// Now; then tell [`Jwks::fetched`] or [`Jwks::failed`].
+    /// Now: tell [`Jwks::begin`], and then [`Jwks::fetched`] or [`Jwks::failed`].
     Now,
     /// Not before this time, as far as it is known now.
     NotBefore(TimeMs),
@@ -79,23 +79,23 @@ impl Jwks {
         }
     }
 
-    /// Whether to fetch now; `is_missed`: a token has named a key that is not here. Whoever is
-    /// told `Now` has to fetch.
-    pub fn due(&mut self, is_missed: bool, now: TimeMs) -> Fetch {
+    /// Whether to fetch now; `is_missed`: a token has named a key that is not here.
+    pub fn due(&self, is_missed: bool, now: TimeMs) -> Fetch {
         if self.is_fetching {
             return Fetch::Underway;
         }
         let aged = self.fetched.map_or(TimeMs(0), |at| at.plus_ms(ms(AGE)));
         let rested = self.tried.map_or(TimeMs(0), |at| at.plus_ms(ms(UNKNOWN_REST)));
-        let wanted = if is_missed { aged.min(rested) } else { aged };
+        let anyway = self.retry.unwrap_or(aged);
         let at =
-            self.retry.map_or(wanted, |retry| retry.max(if is_missed { rested } else { retry }));
-        if at > now {
-            return Fetch::NotBefore(at);
-        }
+            if is_missed { anyway.min(rested.max(self.retry.unwrap_or_default())) } else { anyway };
+        if at > now { Fetch::NotBefore(at) } else { Fetch::Now }
+    }
+
+    /// Somebody fetches from now on.
+    pub fn begin(&mut self, now: TimeMs) {
         self.is_fetching = true;
         self.tried = Some(now);
-        Fetch::Now
     }
 
     /// Takes what the URL answered. What is not understood leaves the keys as they were, and
@@ -124,6 +124,13 @@ impl Jwks {
         self.failures = self.failures.saturating_add(1);
         let wait = ms(doubled);
         self.retry = Some(now.plus_ms(wait / 2 + jitter % (wait + 1)));
+    }
+
+    /// As [`failed`](Self::failed), unless that has been told already.
+    pub fn failed_if_underway(&mut self, jitter: u64, now: TimeMs) {
+        if self.is_fetching {
+            self.failed(jitter, now);
+        }
     }
 
     /// The key of this name, if it counts now.

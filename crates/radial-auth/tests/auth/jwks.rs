@@ -32,6 +32,7 @@ fn set(keys: &[Value]) -> Vec<u8> {
 fn fetched(keys: &[Value]) -> Jwks {
     let mut jwks = Jwks::new(GRACE);
     assert_eq!(jwks.due(false, at(0)), Fetch::Now);
+    jwks.begin(at(0));
     jwks.fetched(&set(keys), 0, at(0)).unwrap();
     jwks
 }
@@ -69,6 +70,7 @@ fn unknown_keys_make_it_fetch_but_not_more_than_every_30_seconds() {
     let mut jwks = fetched(&[ed("a")]);
     assert_eq!(jwks.due(true, at(1)), Fetch::NotBefore(at(30)));
     assert_eq!(jwks.due(true, at(30)), Fetch::Now);
+    jwks.begin(at(30));
     assert_eq!(jwks.due(true, at(30)), Fetch::Underway);
     jwks.fetched(&set(&[ed("b")]), 0, at(31)).unwrap();
     assert!(jwks.key("a", at(31)).is_none() && jwks.key("b", at(31)).is_some());
@@ -76,8 +78,17 @@ fn unknown_keys_make_it_fetch_but_not_more_than_every_30_seconds() {
 }
 
 #[test]
+fn an_unknown_key_does_not_put_off_what_is_due_anyway() {
+    let mut jwks = Jwks::new(GRACE);
+    jwks.begin(at(0));
+    jwks.failed(500, at(0));
+    assert_eq!(jwks.due(false, at(0)), Fetch::NotBefore(at(1)));
+    assert_eq!(jwks.due(true, at(0)), Fetch::NotBefore(at(1)));
+}
+
+#[test]
 fn a_set_grows_old() {
-    let mut jwks = fetched(&[ed("a")]);
+    let jwks = fetched(&[ed("a")]);
     assert_eq!(jwks.due(false, at(599)), Fetch::NotBefore(at(600)));
     assert_eq!(jwks.due(false, at(600)), Fetch::Now);
 }
@@ -89,6 +100,7 @@ fn after_failures_it_waits_longer_each_time_and_keeps_its_keys() {
     let mut waits = Vec::new();
     for _ in 0..8 {
         assert_eq!(jwks.due(false, now), Fetch::Now);
+        jwks.begin(now);
         jwks.failed(500, now);
         let Fetch::NotBefore(next) = jwks.due(false, now) else { panic!("it does not wait") };
         waits.push((next.0 - now.0) / 1000);

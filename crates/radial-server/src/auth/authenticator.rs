@@ -3,9 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use radial_auth::{ApiKey, Cache, Fingerprint, KeyId, KeyRecord, Refused, Tokens, key};
+use http::HeaderValue;
+use radial_auth::ticket::{TICKET_BYTES, TooManyTickets};
+use radial_auth::{ApiKey, Cache, Fingerprint, KeyId, KeyRecord, Refused, Tickets, Tokens, key};
 use radial_hub::Hub;
 use radial_protocol::{Grants, TenantId, TimeMs};
+
+use super::client::Client;
+use super::forward::{Forward, NoAnswer};
+use super::refresh::Remote;
 
 /// The most tokens whose signatures are remembered.
 const CHECKED_MAX: usize = 20_000;
@@ -14,13 +20,42 @@ const CHECKED_MS: u64 = 5 * 60_000;
 
 /// Everybody that the hub knows.
 pub(crate) struct Auth {
-    tokens: RwLock<Tokens>,
+    pub(super) tokens: RwLock<Tokens>,
+    pub(super) remotes: Vec<Remote>,
+    pub(super) client: Client,
+    forward: Vec<Forward>,
     checked: Mutex<Cache<Arc<Grants>>>,
+    tickets: Mutex<Tickets>,
     /// The keys of the configuration.
     keys: HashMap<KeyId, Arc<KeyRecord>>,
     /// Those that operators have made.
     stored: Mutex<HashMap<KeyId, Parsed>>,
     tenants: HashSet<TenantId>,
+    /// The cookie that may hold a token.
+    pub(crate) cookie: Option<String>,
+    /// Whether a token may stand in the URL.
+    pub(crate) query_tokens: bool,
+}
+
+/// What the configuration says of who may speak to the hub.
+pub(super) struct Known {
+    pub(super) tokens: Tokens,
+    pub(super) remotes: Vec<Remote>,
+    pub(super) client: Client,
+    pub(super) forward: Vec<Forward>,
+    pub(super) keys: HashMap<KeyId, Arc<KeyRecord>>,
+    pub(super) tenants: HashSet<TenantId>,
+    pub(super) cookie: Option<String>,
+    pub(super) query_tokens: bool,
+}
+
+/// Why nothing is known of who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// The credential does not count.
+    Refused(Refused),
+    /// The application that would know does not answer.
+    NoAnswer,
 }
 
 /// A record, and the text that it was parsed from.
@@ -42,27 +77,52 @@ pub(crate) enum Shown {
     },
 }
 
+impl From<Refused> for Unknown {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
 impl Auth {
-    pub(super) fn of(
-        tokens: Tokens,
-        keys: HashMap<KeyId, Arc<KeyRecord>>,
-        tenants: HashSet<TenantId>,
-    ) -> Self {
-        let checked = Mutex::new(Cache::new(CHECKED_MAX));
-        let stored = Mutex::default();
-        Self { tokens: RwLock::new(tokens), checked, keys, stored, tenants }
+    pub(super) fn of(known: Known) -> Self {
+        let Known { tokens, remotes, client, forward, keys, tenants, cookie, query_tokens } = known;
+        Self {
+            tokens: RwLock::new(tokens),
+            remotes,
+            client,
+            forward,
+            checked: Mutex::new(Cache::new(CHECKED_MAX)),
+            tickets: Mutex::default(),
+            keys,
+            stored: Mutex::default(),
+            tenants,
+            cookie,
+            query_tokens,
+        }
     }
 
     /// What `Authorization: Bearer` carries: an API key or a token.
-    pub(crate) fn bearer(&self, text: &str, hub: &Hub) -> Result<Shown, Refused> {
+    pub(crate) async fn bearer(&self, text: &str, hub: &Hub) -> Result<Shown, Unknown> {
         if text.starts_with(key::PREFIX) {
-            return self.key(text, hub);
+            return Ok(self.key(text, hub)?);
         }
-        self.token(text, hub.runtime().now()).map(Shown::Grants)
+        self.token(text, hub).await
     }
 
-    /// What a token grants. Its signature is checked once, not at each request.
-    pub(crate) fn token(&self, text: &str, now: TimeMs) -> Result<Arc<Grants>, Refused> {
+    /// What a token grants. Its signature is checked once, not at each request; a key that is not
+    /// known may have been published since its issuer's keys were fetched.
+    pub(crate) async fn token(&self, text: &str, hub: &Hub) -> Result<Shown, Unknown> {
+        let mut verified = self.verify(text, hub.runtime().now());
+        if verified == Err(Refused::UnknownKey)
+            && !self.remotes.is_empty()
+            && self.fetch_missed(hub.runtime().now()).await
+        {
+            verified = self.verify(text, hub.runtime().now());
+        }
+        Ok(Shown::Grants(verified?))
+    }
+
+    fn verify(&self, text: &str, now: TimeMs) -> Result<Arc<Grants>, Refused> {
         let fingerprint = Fingerprint::of([text.as_bytes()]);
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(grants) = checked.get(&fingerprint, now) {
@@ -71,16 +131,62 @@ impl Auth {
         drop(checked);
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
         let grants = Arc::new(tokens.verify(text, now)?);
-        drop(tokens);
         // An issuer for all tenants may not speak of one that is not there.
         if !self.is_tenant(&grants.tenant) {
             return Err(Refused::BeyondAuthority);
         }
         let believed = now.plus_ms(CHECKED_MS);
         let until = grants.credential.expires.map_or(believed, |expires| expires.min(believed));
+        // With the keys still held: what they say may be forgotten only after it is remembered.
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         checked.put(fingerprint, Arc::clone(&grants), until);
         Ok(grants)
+    }
+
+    /// Forgets which signatures were checked: the keys have changed.
+    pub(super) fn forget_checked(&self) {
+        self.checked.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Whose cookies these are, as the first application says that knows them.
+    pub(crate) async fn cookies(
+        &self,
+        cookies: &[HeaderValue],
+        hub: &Hub,
+    ) -> Result<Shown, Unknown> {
+        let mut unknown = Unknown::Refused(Refused::Malformed);
+        for forward in &self.forward {
+            match forward.ask(&self.client, cookies, hub.runtime().now()).await {
+                Ok(Ok(grants)) if self.is_tenant(&grants.tenant) => {
+                    return Ok(Shown::Grants(grants));
+                }
+                Ok(Ok(_)) => unknown = Unknown::Refused(Refused::BeyondAuthority),
+                Ok(Err(refused)) => unknown = Unknown::Refused(refused),
+                Err(NoAnswer) => return Err(Unknown::NoAnswer),
+            }
+        }
+        Err(unknown)
+    }
+
+    /// A ticket for these grants.
+    pub(crate) fn issue_ticket(
+        &self,
+        grants: Arc<Grants>,
+        hub: &Hub,
+    ) -> Result<String, TooManyTickets> {
+        let mut random = [0; TICKET_BYTES];
+        for chunk in random.chunks_exact_mut(8) {
+            chunk.copy_from_slice(&hub.runtime().random().to_le_bytes());
+        }
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        tickets.issue(grants, random, hub.runtime().now())
+    }
+
+    /// What a ticket grants; it is used up.
+    pub(crate) fn ticket(&self, text: &str, hub: &Hub) -> Result<Shown, Unknown> {
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        let grants = tickets.redeem(text, hub.runtime().now());
+        grants.map(Shown::Grants).ok_or(Unknown::Refused(Refused::UnknownKey))
     }
 
     fn key(&self, text: &str, hub: &Hub) -> Result<Shown, Refused> {

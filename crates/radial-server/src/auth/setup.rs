@@ -3,11 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use radial_auth::token::{Expect, Issuer, KeyFormatError, Keys, TokensError, VerifyingKey};
+use http::Uri;
+use radial_auth::token::{Expect, Issuer, Jwks, KeyFormatError, Keys, TokensError, VerifyingKey};
 use radial_auth::{Authority, KeyRecord, Tenants, Tokens};
 use radial_protocol::{TenantId, TimeMs};
 
-use super::authenticator::Auth;
+use super::authenticator::{Auth, Known};
+use super::client::{self, Client, UrlError};
+use super::forward::Forward;
+use super::refresh::Remote;
 use crate::app::Mode;
 use crate::config::{self, Config};
 
@@ -42,6 +46,15 @@ pub enum AuthError {
         #[source]
         source: KeyFormatError,
     },
+    /// A URL that cannot be asked.
+    #[error("{whose}: {source}")]
+    Url {
+        /// The record.
+        whose: String,
+        /// What is wrong.
+        #[source]
+        source: UrlError,
+    },
     /// Keys that cannot stand side by side.
     #[error("[[auth.issuers]]: {0}")]
     Tokens(#[from] TokensError),
@@ -63,7 +76,7 @@ impl Auth {
     /// usable. There is no state in between.
     pub(crate) fn new(config: &Config, mode: Mode) -> Result<Self, AuthError> {
         let auth = &config.auth;
-        let is_empty = auth.issuers.is_empty() && auth.keys.is_empty();
+        let is_empty = auth.issuers.is_empty() && auth.keys.is_empty() && auth.forward.is_empty();
         match mode {
             Mode::Serve if is_empty => return Err(AuthError::None),
             Mode::Dev if !is_empty => return Err(AuthError::Developer),
@@ -73,6 +86,9 @@ impl Auth {
         for issuer in &auth.issuers {
             check(&known, &issuer.tenants, || format!("[[auth.issuers]] {}", issuer.name))?;
         }
+        for forward in &auth.forward {
+            check(&known, &forward.tenants, || format!("[[auth.forward]] {}", forward.name))?;
+        }
         let issuers = auth.issuers.iter().map(|record| issuer(auth, record));
         let tokens = Tokens::new(issuers.collect::<Result<_, _>>()?)?;
         let mut keys = HashMap::new();
@@ -81,8 +97,45 @@ impl Auth {
             check(&known, &key.tenants, || format!("[[auth.keys]] {}", record.id))?;
             keys.insert(record.id.clone(), Arc::new(record));
         }
-        Ok(Self::of(tokens, keys, known))
+        let remotes = auth.issuers.iter().enumerate().filter_map(remote);
+        let remotes: Vec<Remote> = remotes.collect::<Result<_, _>>()?;
+        let forward = auth.forward.iter().map(asked).collect::<Result<Vec<_>, _>>()?;
+        let urls = remotes.iter().map(|remote| &remote.url);
+        let urls: Vec<&Uri> = urls.chain(forward.iter().map(|forward| &forward.url)).collect();
+        let client = Client::new(&urls);
+        Ok(Self::of(Known {
+            tokens,
+            remotes,
+            client,
+            forward,
+            keys,
+            tenants: known,
+            cookie: auth.cookie.clone(),
+            query_tokens: auth.query_tokens,
+        }))
     }
+}
+
+fn remote((number, record): (usize, &config::Issuer)) -> Option<Result<Remote, AuthError>> {
+    let text = record.jwks_url.as_ref()?;
+    let name = record.name.clone();
+    Some(match client::url(text) {
+        Ok(url) => Ok(Remote::new(name, url, number)),
+        Err(source) => Err(AuthError::Url { whose: format!("[[auth.issuers]] {name}"), source }),
+    })
+}
+
+fn asked(record: &config::Forward) -> Result<Forward, AuthError> {
+    let name = record.name.clone();
+    let url = client::url(&record.url);
+    let url =
+        url.map_err(|source| AuthError::Url { whose: format!("[[auth.forward]] {name}"), source })?;
+    let authority = Authority {
+        tenants: record.tenants.clone(),
+        act_as: record.act_as,
+        operator: record.operator,
+    };
+    Ok(Forward::new(name, url, authority, record.mapping.clone(), record.timeout))
 }
 
 fn check(
@@ -99,16 +152,19 @@ fn check(
 
 fn issuer(auth: &config::Auth, record: &config::Issuer) -> Result<Issuer, AuthError> {
     let kid = record.kid.clone();
+    let algorithm = record.algorithm;
     let key = match (&record.secret, &record.public_key) {
-        (Some(secret), _) => {
-            VerifyingKey::secret(record.algorithm, kid, secret.expose().as_bytes())
-        }
-        (None, Some(pem)) => VerifyingKey::pem(record.algorithm, kid, pem.expose().as_bytes()),
+        (Some(secret), _) => VerifyingKey::secret(algorithm, kid, secret.expose().as_bytes()),
+        (None, Some(pem)) => VerifyingKey::pem(algorithm, kid, pem.expose().as_bytes()),
         (None, None) => Err(KeyFormatError::WrongKind),
     };
-    let key = key.map_err(|source| AuthError::Key { name: record.name.clone(), source })?;
+    let keys = match (&record.jwks_url, key) {
+        (Some(_), _) => Keys::Fetched(Jwks::new(auth.jwks_grace)),
+        (None, Ok(key)) => Keys::Fixed(vec![key]),
+        (None, Err(source)) => return Err(AuthError::Key { name: record.name.clone(), source }),
+    };
     Ok(Issuer {
-        keys: Keys::Fixed(vec![key]),
+        keys,
         expect: Expect {
             issuer: record.issuer.clone(),
             audience: record.audience.clone(),

@@ -18,7 +18,7 @@ use super::secret::Secret;
 
 mod auth;
 
-pub use auth::{Auth, Issuer, Key};
+pub use auth::{Auth, Forward, Issuer, Key};
 
 /// Everything that can be configured. Its `Default` is the hub without any setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

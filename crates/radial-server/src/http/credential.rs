@@ -1,28 +1,29 @@
-//! From a request to its grants: how a credential is carried, and for whom the request acts.
+//! From a request to its grants: for whom it acts. How a credential is carried is in `shown`.
 //!
 //! Nothing that a request says about itself outside its credential is believed. It may only agree
 //! with the credential, choose one of an API key's tenants, or, with `actAs`, name whom it acts for.
 
+mod shown;
+
+pub(super) use shown::{QUERY_TOKEN, TICKET};
+
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use http::HeaderMap;
 use http::request::Parts;
-use http::{HeaderMap, header};
 use radial_auth::Refused;
 use radial_protocol::grants::{Grants, Operator};
 use radial_protocol::names::{SessionId, UserId};
 use radial_protocol::{Code, Problem, TenantId};
 
-use super::guard::{Arrival, Told};
+use super::guard::Told;
 use super::refusal::Refusal;
 use crate::app::{App, Mode};
 use crate::auth::Shown;
 
 /// Names the tenant that a request is for, where its credential is of several.
 const TENANT_HEADER: &str = "radial-tenant";
-/// One and the same for every bad credential: what is wrong with it is for its owner's log.
-const UNAUTHORIZED: &str =
-    "show a valid credential: Authorization: Bearer, with a token or an API key";
 
 /// Who sent a request, before it is known for whom it acts.
 pub(crate) struct Caller {
@@ -39,58 +40,12 @@ impl FromRequestParts<Arc<App>> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
         let shown = match app.mode {
             Mode::Dev => None,
-            Mode::Serve => Some(judged(app, parts)?),
+            Mode::Serve => Some(shown::judged(app, parts).await?),
         };
         let header = named_by_header(&parts.headers);
         let told = parts.extensions.get::<Told>().cloned().unwrap_or_default();
         Ok(Self { shown, header, told, app: Arc::clone(app) })
     }
-}
-
-/// What the request shows, unless too much that was bad came from its address lately.
-fn judged(app: &App, parts: &Parts) -> Result<Shown, Problem> {
-    let address = parts.extensions.get::<Arrival>().map(|arrival| arrival.address);
-    let address = address.expect("the guard has seen every request");
-    let now = app.hub.runtime().uptime();
-    app.rates.authentication(address, now)?;
-    shown(app, &parts.headers).map_err(|refused| {
-        if is_guess(refused) && parts.headers.contains_key(header::AUTHORIZATION) {
-            app.rates.authentication_failed(address, now);
-        }
-        unauthorized(refused)
-    })
-}
-
-/// Whether a credential might be one of many guesses. One that was good once is none: browsers
-/// that wake up with it must not lock out the others behind their address.
-fn is_guess(refused: Refused) -> bool {
-    match refused {
-        Refused::Malformed | Refused::WrongAlgorithm | Refused::WrongSignature => true,
-        // The key may be a new one that the hub has not fetched yet.
-        Refused::UnknownKey
-        | Refused::Expired
-        | Refused::NotYet
-        | Refused::WrongIssuer
-        | Refused::BadClaims
-        | Refused::BeyondAuthority
-        | Refused::Revoked => false,
-    }
-}
-
-/// What the request shows.
-fn shown(app: &App, headers: &HeaderMap) -> Result<Shown, Refused> {
-    let mut authorizations = headers.get_all(header::AUTHORIZATION).iter();
-    let bearer = match (authorizations.next(), authorizations.next()) {
-        (Some(value), None) => value.to_str().ok().and_then(bearer).ok_or(Refused::Malformed)?,
-        _ => return Err(Refused::Malformed),
-    };
-    app.auth.bearer(bearer, &app.hub)
-}
-
-/// The credential in `Bearer …`; the scheme is written in any case (RFC 9110, section 11.1).
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, credential) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim_start_matches(' '))
 }
 
 fn named_by_header(headers: &HeaderMap) -> Option<Result<TenantId, ()>> {
@@ -196,7 +151,7 @@ impl Caller {
 
     /// Nobody goes on with a credential that was taken back, whatever is remembered of it.
     fn check(&self, grants: &Grants) -> Result<(), Problem> {
-        self.app.hub.check_credential(grants).map_err(|_| unauthorized(Refused::Revoked))
+        self.app.hub.check_credential(grants).map_err(|_| shown::unauthorized(Refused::Revoked))
     }
 
     fn other_tenant(&self) -> Problem {
@@ -207,11 +162,6 @@ impl Caller {
             }
         })
     }
-}
-
-fn unauthorized(refused: Refused) -> Problem {
-    tracing::debug!(reason = %refused, "the credential does not count");
-    Problem::new(Code::Unauthorized, UNAUTHORIZED)
 }
 
 fn forbidden(detail: &str) -> Problem {

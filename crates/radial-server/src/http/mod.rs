@@ -21,3 +21,4 @@ pub(crate) mod router;
 pub(crate) mod routes;
 mod status;
 mod stream;
+mod tickets;

@@ -7,6 +7,8 @@ use radial_hub::Start;
 use radial_protocol::filter::Selection;
 use radial_protocol::{Code, Cursor, Name, Pattern, Problem, TimeMs};
 
+use super::credential::{QUERY_TOKEN, TICKET};
+
 /// The parameters of one request; each is taken once, and what is left is an error.
 pub(crate) struct Parameters {
     pairs: Vec<(String, String)>,
@@ -21,7 +23,15 @@ impl Parameters {
         let uri = uri.map_err(|_| invalid("the query cannot be parsed"))?;
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri)
             .map_err(|rejection| invalid(&rejection.body_text()))?;
-        Ok(Self { pairs: pairs.0, known: Vec::new() })
+        let mut parameters = Self { pairs: pairs.0, known: Vec::new() };
+        // Who asks is known by now, by whatever counted.
+        parameters.pairs.retain(|(name, _)| name != QUERY_TOKEN);
+        Ok(parameters)
+    }
+
+    /// Takes the ticket that opened the stream, if one did.
+    pub(crate) fn ticket(&mut self) -> Result<(), Problem> {
+        self.one(TICKET).map(drop)
     }
 
     /// Every value of a parameter.

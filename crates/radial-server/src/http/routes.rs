@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
 
-use super::{entities, history, pages, poll, publish, registry, status, stream};
+use super::{entities, history, pages, poll, publish, registry, status, stream, tickets};
 use crate::app::App;
 
 /// Who may use a route, as its credential says it.
@@ -66,6 +66,7 @@ table! {
     Subscribe GET "/api/entities/{entity_type}/{id}" => entities::show;
     Subscribe GET "/api/registry" => registry::list;
     Subscribe GET "/api/registry/{event_type}" => registry::show;
+    Subscribe POST "/api/auth/tickets" => tickets::issue;
     Anyone    GET "/healthz" => status::healthz;
     Anyone    GET "/readyz" => status::readyz;
     Scrape    GET "/metrics" => status::metrics;

@@ -37,6 +37,7 @@ pub(crate) async fn stream(
     };
     let snapshot = parameters.names("snapshot", app.limits.filters)?;
     let (user, session) = (parameters.parsed("userId")?, parameters.parsed("sessionId")?);
+    parameters.ticket()?;
     parameters.finish()?;
     let grants = caller.acting(user, session)?;
     let permit = app.rates.open(&grants, arrival.address)?;

@@ -11,6 +11,7 @@ mod conformance;
 mod cors;
 mod credentials;
 mod drain;
+mod identity;
 mod limits;
 mod mutation;
 mod poll;

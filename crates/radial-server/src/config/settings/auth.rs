@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use radial_auth::forward::Mapping;
 use radial_auth::{Algorithm, KeyHash, KeyId, Tenants};
 use radial_protocol::grants::Operator;
 use radial_protocol::{Name, Pattern};
@@ -13,10 +14,19 @@ use crate::config::secret::Secret;
 pub struct Auth {
     /// How far the clocks of signer and hub may be apart. Default 30 s; 0 to 5 minutes.
     pub clock_skew: Duration,
+    /// The cookie that may hold a token; none: cookies hold none. Default `radial_token`.
+    pub cookie: Option<String>,
+    /// Whether `?access_token=` counts. Default false.
+    pub query_tokens: bool,
+    /// How long fetched keys count while their URL fails. Default 24 h; 1 minute to 30 days.
+    pub jwks_grace: Duration,
     /// `[[auth.issuers]]`: who signs tokens. Default none; at most 100.
     pub issuers: Vec<Issuer>,
     /// `[[auth.keys]]`: API keys. Default none; at most 1,000.
     pub keys: Vec<Key>,
+    /// `[[auth.forward]]`: applications that know whose cookies a request has. Default none; at
+    /// most 4.
+    pub forward: Vec<Forward>,
 }
 
 /// `[[auth.issuers]]`: a key that tokens are signed with, and what they may claim.
@@ -32,6 +42,8 @@ pub struct Issuer {
     pub secret: Option<Secret>,
     /// The public key in PEM, for the other algorithms.
     pub public_key: Option<Secret>,
+    /// The URL of the keys, in the place of a key.
+    pub jwks_url: Option<String>,
     /// What the claim `iss` must be. Default: it is not checked.
     pub issuer: Option<String>,
     /// The claim `aud` must name one of these. Default: it is not checked.
@@ -73,9 +85,50 @@ pub struct Key {
     pub operator: Option<Operator>,
 }
 
+/// `[[auth.forward]]`: an application that says whose cookies a request has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// What the hub calls it in its log.
+    pub name: String,
+    /// What is asked.
+    pub url: String,
+    /// The longest that an answer may take. Default 2 s; 10 ms to 10 s.
+    pub timeout: Duration,
+    /// The tenants that it may speak for.
+    pub tenants: Tenants,
+    /// Whether its answers may say `actAs`. Default false.
+    pub act_as: bool,
+    /// The most that its answers may say as `operator`. Default nothing.
+    pub operator: Option<Operator>,
+    /// Where in the answer things stand.
+    pub mapping: Mapping,
+}
+
+impl Default for Forward {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            url: String::new(),
+            timeout: Duration::from_secs(2),
+            tenants: Tenants::Only(Vec::new()),
+            act_as: false,
+            operator: None,
+            mapping: Mapping::default(),
+        }
+    }
+}
+
 impl Default for Auth {
     fn default() -> Self {
-        Self { clock_skew: Duration::from_secs(30), issuers: Vec::new(), keys: Vec::new() }
+        Self {
+            clock_skew: Duration::from_secs(30),
+            cookie: Some("radial_token".to_owned()),
+            query_tokens: false,
+            jwks_grace: Duration::from_hours(24),
+            issuers: Vec::new(),
+            keys: Vec::new(),
+            forward: Vec::new(),
+        }
     }
 }
 
@@ -87,6 +140,7 @@ impl Default for Issuer {
             kid: None,
             secret: None,
             public_key: None,
+            jwks_url: None,
             issuer: None,
             audience: Vec::new(),
             tenants: Tenants::Only(Vec::new()),

@@ -2,7 +2,7 @@
 
 use radial_auth::Algorithm;
 
-use super::{list, operator, optional, tenants};
+use super::{list, name, operator, optional, tenants, url};
 use crate::config::kind::{Kind, Text};
 use crate::config::option::option;
 use crate::config::records::{RecordList, Records};
@@ -20,15 +20,6 @@ const ALGORITHM: Kind<Issuer> = Kind::Text(Text {
     },
 });
 
-const NAME: Kind<Issuer> = Kind::Text(Text {
-    read: |text, r| {
-        r.name = text.parse::<radial_protocol::Name>()?.to_string();
-        Ok(())
-    },
-    write: |r| r.name.clone(),
-    allowed: || format!("a name: {}", crate::config::kind::name_alphabet()),
-});
-
 pub(super) const LIST: RecordList = RecordList {
     key: "auth.issuers",
     doc: "The keys that tokens (JWT) are signed with. Several may count at once, which is how a key \
@@ -37,9 +28,14 @@ pub(super) const LIST: RecordList = RecordList {
     table: &Records {
         field: |c| &mut c.auth.issuers,
         options: &[
-            option("name", NAME, "What the log of the hub calls it.", r#"name = "app""#)
-                .required()
-                .unique(),
+            option(
+                "name",
+                name!(Issuer, |r| r.name),
+                "What the log of the hub calls it.",
+                r#"name = "app""#,
+            )
+            .required()
+            .unique(),
             option(
                 "algorithm",
                 ALGORITHM,
@@ -65,6 +61,13 @@ pub(super) const LIST: RecordList = RecordList {
                 Kind::Secret(|r: &mut Issuer| &mut r.public_key),
                 "For the other algorithms: the public key in PEM.",
                 r#"public_key_file = "/etc/radial/app.pem""#,
+            ),
+            option(
+                "jwks_url",
+                url!(Issuer, |r| r.jwks_url),
+                "In the place of a key: where the issuer publishes its keys (JWKS). They are \
+                 fetched every 10 minutes, and sooner for a `kid` that is unknown.",
+                r#"jwks_url = "https://app.example.org/api/auth/jwks""#,
             ),
             option(
                 "issuer",
@@ -100,13 +103,17 @@ pub(super) const LIST: RecordList = RecordList {
         ],
         check: |issuer| {
             let shared = issuer.algorithm.is_shared_secret();
-            match (&issuer.secret, &issuer.public_key) {
-                (Some(_), None) if shared => Ok(()),
-                (None, Some(_)) if !shared => Ok(()),
-                _ if shared => {
-                    Err(format!("needs secret, and nothing else, for {}", issuer.algorithm))
+            match (&issuer.secret, &issuer.public_key, &issuer.jwks_url) {
+                (None, None, Some(_)) if issuer.kid.is_none() => Ok(()),
+                (None, None, Some(_)) => {
+                    Err("needs no kid: each fetched key has its own".to_owned())
                 }
-                _ => Err(format!("needs public_key, and nothing else, for {}", issuer.algorithm)),
+                (Some(_), None, None) if shared => Ok(()),
+                (None, Some(_), None) if !shared => Ok(()),
+                _ if shared => {
+                    Err(format!("needs secret for {}, or jwks_url alone", issuer.algorithm))
+                }
+                _ => Err(format!("needs public_key for {}, or jwks_url alone", issuer.algorithm)),
             }
         },
         most: 100,

@@ -1,0 +1,139 @@
+//! How a credential is carried: headers, cookies, parameters.
+
+use http::request::Parts;
+use http::{HeaderMap, Method, header};
+use radial_auth::Refused;
+use radial_protocol::{Code, Problem};
+
+use crate::app::App;
+use crate::auth::{Shown, Unknown};
+use crate::http::guard::Arrival;
+use crate::http::origin::OriginVerdict;
+
+/// One and the same for every bad credential: what is wrong with it is for its owner's log.
+const UNAUTHORIZED: &str =
+    "show a valid credential: Authorization: Bearer, with a token or an API key";
+const NO_ANSWER: &str = "the application that knows the session does not answer";
+/// The parameter that carries a ticket.
+pub(crate) const TICKET: &str = "ticket";
+/// The parameter that carries a token, where that is switched on.
+pub(crate) const QUERY_TOKEN: &str = "access_token";
+/// The paths that a ticket opens.
+const STREAMS: &[&str] = &["/api/sse/events", "/api/ws"];
+
+/// What the request shows, unless too much that was bad came from its address lately.
+pub(super) async fn judged(app: &App, parts: &Parts) -> Result<Shown, Problem> {
+    let address = parts.extensions.get::<Arrival>().map(|arrival| arrival.address);
+    let address = address.expect("the guard has seen every request");
+    let now = app.hub.runtime().uptime();
+    app.rates.authentication(address, now)?;
+    let refused = match shown(app, parts).await {
+        Ok(shown) => return Ok(shown),
+        Err(Unknown::NoAnswer) => return Err(Problem::new(Code::Overloaded, NO_ANSWER)),
+        Err(Unknown::Refused(refused)) => refused,
+    };
+    if is_guess(refused) && parts.headers.contains_key(header::AUTHORIZATION) {
+        app.rates.authentication_failed(address, now);
+    }
+    Err(unauthorized(refused))
+}
+
+/// Whether a credential might be one of many guesses. One that was good once is none: browsers
+/// that wake up with it must not lock out the others behind their address.
+fn is_guess(refused: Refused) -> bool {
+    match refused {
+        Refused::Malformed | Refused::WrongAlgorithm | Refused::WrongSignature => true,
+        // The key may be a new one that the hub has not fetched yet.
+        Refused::UnknownKey
+        | Refused::Expired
+        | Refused::NotYet
+        | Refused::WrongIssuer
+        | Refused::BadClaims
+        | Refused::BeyondAuthority
+        | Refused::Revoked => false,
+    }
+}
+
+/// What the request shows. The first that is there counts, and no other: a bearer, a ticket, a
+/// token in the URL, a cookie that holds a token, and then whatever the application knows the
+/// cookies by.
+async fn shown(app: &App, parts: &Parts) -> Result<Shown, Unknown> {
+    let mut authorizations = parts.headers.get_all(header::AUTHORIZATION).iter();
+    match (authorizations.next(), authorizations.next()) {
+        (Some(value), None) => {
+            let bearer = value.to_str().ok().and_then(bearer).ok_or(Refused::Malformed)?;
+            return app.auth.bearer(bearer, &app.hub).await;
+        }
+        (Some(_), Some(_)) => return Err(Refused::Malformed.into()),
+        (None, _) => {}
+    }
+    if is_stream(parts)
+        && let Some(ticket) = parameter(parts, TICKET)
+    {
+        return app.auth.ticket(ticket, &app.hub);
+    }
+    if let Some(token) = parameter(parts, QUERY_TOKEN) {
+        if !app.auth.query_tokens {
+            return Err(Refused::Malformed.into());
+        }
+        return app.auth.token(token, &app.hub).await;
+    }
+    if !cookies_count(parts) {
+        return Err(Refused::Malformed.into());
+    }
+    if let Some(token) = cookie(app, &parts.headers)? {
+        return app.auth.token(token, &app.hub).await;
+    }
+    let cookies: Vec<_> = parts.headers.get_all(header::COOKIE).iter().cloned().collect();
+    if cookies.is_empty() {
+        return Err(Refused::Malformed.into());
+    }
+    app.auth.cookies(&cookies, &app.hub).await
+}
+
+/// A ticket opens a stream, and nothing else.
+fn is_stream(parts: &Parts) -> bool {
+    parts.method == Method::GET && STREAMS.contains(&parts.uri.path())
+}
+
+/// A parameter of the URL. Tokens and tickets have no character that would be escaped.
+fn parameter<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    let pairs = parts.uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(found, _)| *found == name).map(|(_, value)| value).next()
+}
+
+/// Whether a browser sent its cookies for its user: not because a page of another site asked for
+/// it (protocol §6).
+fn cookies_count(parts: &Parts) -> bool {
+    let is_handshake = parts.headers.contains_key(header::UPGRADE);
+    let is_safe = matches!(parts.method, Method::GET | Method::HEAD) && !is_handshake;
+    match parts.extensions.get::<Arrival>().map(|arrival| arrival.origin) {
+        Some(OriginVerdict::Own | OriginVerdict::Allowed) => true,
+        Some(OriginVerdict::Absent) => is_safe,
+        Some(OriginVerdict::Foreign) | None => false,
+    }
+}
+
+/// The token in the cookie. Two cookies of its name are refused: a neighbouring site can set one.
+fn cookie<'a>(app: &App, headers: &'a HeaderMap) -> Result<Option<&'a str>, Refused> {
+    let Some(name) = &app.auth.cookie else { return Ok(None) };
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.split_once('='));
+    let mut found = pairs.filter(|(found, _)| found.trim() == name).map(|(_, value)| value.trim());
+    match (found.next(), found.next()) {
+        (Some(_), Some(_)) => Err(Refused::Malformed),
+        (found, _) => Ok(found),
+    }
+}
+
+/// The credential in `Bearer …`; the scheme is written in any case (RFC 9110, section 11.1).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, credential) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| credential.trim_start_matches(' '))
+}
+
+/// The answer to every credential that does not count; the reason goes to the log alone.
+pub(super) fn unauthorized(refused: Refused) -> Problem {
+    tracing::debug!(reason = %refused, "the credential does not count");
+    Problem::new(Code::Unauthorized, UNAUTHORIZED)
+}
