@@ -14,6 +14,12 @@ const BUDGETS = [
     first: 10_752,
     all: 15_872,
   },
+  {
+    entry: 'outbox',
+    code: "export { createOutbox } from './src/outbox/index.ts'",
+    first: 2_048,
+    all: 2_048,
+  },
 ];
 
 async function bundle(code, plugins) {

@@ -23,7 +23,7 @@ const GZIP_FROM_BYTES = 1_024;
 const GZIP_PAYS_BELOW = 0.9;
 
 /** Accepts the short names too, and gives the event its idempotency key. */
-function envelopeOf(event: Record<string, any>): Envelope {
+export function envelopeOf(event: Record<string, any>): Envelope {
   const { type, data, ...rest } = event;
   return {
     eventId: newId(),

@@ -27,7 +27,9 @@ export function createFakeLocks(): LockManager {
   }
 
   return {
-    request(name: string, options: LockOptions, callback: () => unknown) {
+    request(name: string, ...rest: [LockOptions, () => unknown] | [() => unknown]) {
+      const callback = rest.at(-1) as () => unknown;
+      const options: LockOptions = typeof rest[0] === 'object' ? rest[0] : {};
       return new Promise((resolve, reject) => {
         const request: Request = { callback, steal: options.steal ?? false, resolve, reject };
         const holder = held.get(name);

@@ -312,8 +312,14 @@ export function createFakeHub(
     forget: () => core.log.forget(),
     newEpoch: () => core.log.newEpoch(),
     async advance(ms) {
-      // The fallback transports are loaded when they are needed; a test should not wait for that.
-      await Promise.all([import('../transport/polling.js'), import('../transport/websocket.js')]);
+      // What a client loads on demand is loaded here, so that no test has to wait for it.
+      await Promise.all([
+        import('../extras.js'),
+        import('../fallback.js'),
+        import('../sharing.js'),
+        import('../transport/polling.js'),
+        import('../transport/websocket.js'),
+      ]);
       await clock.advance(ms);
     },
   };

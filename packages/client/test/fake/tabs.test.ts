@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createRealtimeClient, type ClientOptions, type RealtimeClient } from '../../src/index.js';
 import { createFakeHub, type FakeHub } from '../../src/testing/index.js';
 import { createFakeChannels, createFakeLocks } from '../fake-browser.js';
@@ -15,8 +15,6 @@ let locks: LockManager;
 let channels: ReturnType<typeof createFakeChannels>;
 let tabs: Tab[] = [];
 
-// What a client loads on demand is loaded here, so that no test waits for it.
-beforeAll(() => Promise.all([import('../../src/sharing.js'), import('../../src/extras.js')]));
 beforeEach(() => {
   hub = createFakeHub();
   locks = createFakeLocks();
