@@ -84,6 +84,12 @@ impl Reader {
         self.tally
     }
 
+    /// Puts another filter in the place of the one that it has: it decides about everything after
+    /// [`Self::place`].
+    pub fn set_filter(&mut self, filter: Filter) {
+        self.filter = filter;
+    }
+
     /// What the reader asked for, narrowed to its grants.
     pub fn filter(&self) -> &Filter {
         &self.filter

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use radial_fanout::{Timeline, TimelineLimit};
-use radial_log::{Clock, EmbeddedLog, EventLog, Health, RealDisk};
+use radial_log::{Clock, Disk, EmbeddedLog, EventLog, Health};
 use radial_protocol::filter::SubscribeRoles;
 use radial_protocol::{Code, Event, Problem, TenantId};
 use radial_registry::Registry;
@@ -20,6 +20,8 @@ use crate::stats::Stats;
 pub struct Config {
     /// The data folder.
     pub folder: PathBuf,
+    /// The disk under the log's write-ahead file.
+    pub disk: Arc<dyn Disk>,
     /// Names this run of the operating system, if it can be named.
     pub boot: Option<String>,
     /// The tenants; at least one.
@@ -98,7 +100,7 @@ impl Hub {
             folder: config.folder,
             boot: config.boot,
             settings: config.log,
-            disk: Arc::new(RealDisk),
+            disk: config.disk,
             clock: Clock::new(move || clock.now(), move || uptime.uptime()),
             random: Box::new(move || random.random()),
             on_commit: Box::new(move |tenant, events: &[Arc<Event>]| {

@@ -18,6 +18,8 @@ use crate::subscription::{Frame, no_log};
 pub(crate) struct SnapshotReading {
     cursor: Cursor,
     state: State,
+    /// The filter that decides from the next read on, if it is another one.
+    renewed: Option<Filter>,
 }
 
 enum State {
@@ -37,12 +39,18 @@ type Read = (Box<Source>, Result<Option<Vec<Entity>>, Problem>);
 impl SnapshotReading {
     pub(crate) fn new(pages: Box<dyn EntityPages>, filter: Filter) -> Self {
         let cursor = pages.cursor();
-        Self { cursor, state: State::Idle(Box::new(Source { pages, filter })) }
+        Self { cursor, state: State::Idle(Box::new(Source { pages, filter })), renewed: None }
     }
 
     /// The place that the snapshot is true at.
     pub(crate) fn cursor(&self) -> Cursor {
         self.cursor
+    }
+
+    /// Puts another filter in the place of the one that it has. What the old one hid in a
+    /// part that is being read stays hidden; what the new one hides is taken out of it.
+    pub(crate) fn set_filter(&mut self, filter: Filter) {
+        self.renewed = Some(filter);
     }
 
     /// Reads the next parts; `None` after the last. Cancel safe.
@@ -54,10 +62,14 @@ impl SnapshotReading {
                 State::Reading(read) => {
                     let (source, page) = read.await.map_err(|_| no_log())?;
                     self.state = State::Idle(source);
-                    let Some(entities) = page? else {
+                    let Some(mut entities) = page? else {
                         self.state = State::Done;
                         return Ok(Some(VecDeque::from([self.part(None, Vec::new(), true)])));
                     };
+                    // Who lost a grant meanwhile does not see what was read before.
+                    if let Some(filter) = &self.renewed {
+                        entities.retain(|entity| filter.shows_entity(&entity.last));
+                    }
                     return Ok(Some(self.parts(entities)));
                 }
             }
@@ -66,6 +78,9 @@ impl SnapshotReading {
 
     fn begin_read(&mut self) {
         if let State::Idle(mut source) = std::mem::replace(&mut self.state, State::Done) {
+            if let Some(filter) = self.renewed.take() {
+                source.filter = filter;
+            }
             self.state = State::Reading(tokio::task::spawn_blocking(move || {
                 let page = visible_page(source.pages.as_mut(), &source.filter);
                 (source, page)

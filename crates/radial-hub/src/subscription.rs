@@ -61,6 +61,7 @@ pub enum Frame {
 pub struct Subscription {
     hub: Arc<Hub>,
     grants: Arc<Grants>,
+    wanted: Selection,
     timeline: Arc<Timeline>,
     end: watch::Receiver<u64>,
     reader: Reader,
@@ -88,12 +89,7 @@ impl Hub {
         self.check_credential(&grants)?;
         self.check_open()?;
         let timeline = Arc::clone(self.timeline(&grants.tenant)?);
-        let filter = Filter::new(
-            &request.selection,
-            Arc::clone(&grants),
-            Arc::clone(&self.subscribe_roles),
-            View::Subscriber,
-        )?;
+        let filter = self.subscriber_filter(&request.selection, &grants)?;
         let bounds = self.log.bounds(&grants.tenant).ok_or_else(no_log)?;
         let since = match request.start {
             Start::Since(at) => Some(self.place_before(&grants, at).await?),
@@ -118,6 +114,7 @@ impl Hub {
         Ok(Subscription {
             hub: Arc::clone(self),
             grants,
+            wanted: request.selection,
             end: timeline.watch_end(),
             timeline,
             reader: Reader::new(filter, place),
@@ -130,6 +127,19 @@ impl Hub {
             live: false,
             counted: Tally::default(),
         })
+    }
+
+    /// The filter of a subscriber who asks for this.
+    ///
+    /// # Errors
+    /// `forbidden` for a channel outside the grants.
+    pub fn subscriber_filter(
+        &self,
+        wanted: &Selection,
+        grants: &Arc<Grants>,
+    ) -> Result<Filter, Problem> {
+        let roles = Arc::clone(&self.subscribe_roles);
+        Filter::new(wanted, Arc::clone(grants), roles, View::Subscriber)
     }
 
     async fn open_snapshot(
@@ -171,6 +181,39 @@ impl Subscription {
     /// Whether state comes before everything else.
     pub fn begins_with_snapshot(&self) -> bool {
         self.snapshot.is_some()
+    }
+
+    /// What decides from now on what is seen: newer grants of the same tenant.
+    ///
+    /// Everything after [`Self::cursor`] is decided by them, once, in its place: nothing is missed
+    /// or doubled. What they show and the old ones hid does not come later if its place is behind.
+    ///
+    /// # Errors
+    /// `unauthorized` for a credential that does not count, `forbidden` for another tenant, or if
+    /// the subscription names a channel outside the grants. Then nothing changes.
+    pub fn renew(&mut self, grants: Arc<Grants>) -> Result<(), Problem> {
+        if grants.tenant != self.grants.tenant {
+            let detail = "the newer credential is of another tenant";
+            return Err(Problem::new(Code::Forbidden, detail));
+        }
+        self.hub.check_credential(&grants)?;
+        let filter = self.hub.subscriber_filter(&self.wanted, &grants)?;
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.set_filter(self.hub.entity_filter(&grants, filter.channels())?);
+        }
+        self.reader.set_filter(filter);
+        self.grants = grants;
+        Ok(())
+    }
+
+    /// The grants that decide now.
+    pub fn grants(&self) -> &Arc<Grants> {
+        &self.grants
+    }
+
+    /// What was asked for, before it was narrowed to any grants.
+    pub fn wanted(&self) -> &Selection {
+        &self.wanted
     }
 
     /// Whose events these are.

@@ -214,6 +214,11 @@ pub enum Control {
         /// Why.
         reason: &'static str,
     },
+    /// The credential ends soon.
+    Token {
+        /// In how many milliseconds.
+        expires_in_ms: u64,
+    },
     /// The hub closes the stream.
     Goodbye {
         /// Why.
@@ -235,6 +240,7 @@ impl Control {
             Self::Heartbeat { .. } => "heartbeat",
             Self::Gap(_) => "gap",
             Self::Dropped { .. } => "dropped",
+            Self::Token { .. } => "token",
             Self::Goodbye { .. } => "goodbye",
         }
     }
@@ -248,7 +254,10 @@ impl Control {
             Self::Snapshot(snapshot) => snapshot.done.then_some(snapshot.cursor),
             Self::Heartbeat { cursor, .. } => Some(*cursor),
             Self::Gap(gap) => Some(gap.to),
-            Self::Live { .. } | Self::Dropped { .. } | Self::Goodbye { .. } => None,
+            Self::Live { .. }
+            | Self::Dropped { .. }
+            | Self::Token { .. }
+            | Self::Goodbye { .. } => None,
         }
     }
 
@@ -266,6 +275,9 @@ impl Control {
             Self::Gap(gap) => text(gap),
             Self::Dropped { count, types, reason } => {
                 text(&serde_json::json!({"count": count, "types": types, "reason": reason}))
+            }
+            Self::Token { expires_in_ms } => {
+                text(&serde_json::json!({"expiresInMs": expires_in_ms}))
             }
             Self::Goodbye { reason, retry_ms, fallback } => text(
                 &serde_json::json!({"reason": reason, "retryMs": retry_ms, "fallback": fallback}),

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
 use crate::config::{Config, DurabilityMode};
+use crate::connections::ConnectionTable;
 use crate::http::origin::Origins;
 use crate::http::proxies::Proxies;
 use crate::rates::Rates;
@@ -41,6 +42,8 @@ pub(crate) struct App {
     /// The drain took too long: what is still open ends now.
     pub(crate) cut: CancellationToken,
     pub(crate) connections: Connections,
+    /// Who is connected.
+    pub(crate) table: Arc<ConnectionTable>,
     pub(crate) web: Web,
     pub(crate) rates: Rates,
     /// The longest that a request's body may take to arrive.
@@ -64,6 +67,8 @@ pub(crate) struct StreamSettings {
     pub(crate) heartbeat: Duration,
     pub(crate) retry: Duration,
     pub(crate) max_age: Duration,
+    /// How long before its end a credential is told of.
+    pub(crate) token_warning_ms: u64,
 }
 
 /// What is open now, and what has been.
@@ -99,10 +104,13 @@ impl App {
                 heartbeat: config.stream.heartbeat,
                 retry: config.stream.retry,
                 max_age: config.stream.max_age,
+                token_warning_ms: u64::try_from(config.stream.token_warning.as_millis())
+                    .unwrap_or(u64::MAX),
             },
             drain: CancellationToken::new(),
             cut: CancellationToken::new(),
             connections: Connections::default(),
+            table: Arc::default(),
             web: Web {
                 proxies: Proxies {
                     trusted: config.server.trusted_proxies.clone(),

@@ -8,12 +8,14 @@ mod app;
 mod auth;
 mod clock;
 pub mod config;
+mod connections;
 mod http;
 pub mod logging;
 mod metrics;
 mod rates;
 mod server;
 mod transport;
+mod watch;
 
 pub use app::Mode;
 pub use auth::AuthError;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use radial_hub::Hub;
+use radial_log::{Disk, RealDisk};
 use radial_registry::{Folder, Registry, RegistryError};
 use tokio::net::TcpListener;
-use tokio::time::MissedTickBehavior;
 
 use crate::app::{App, Mode};
 use crate::auth::{self, Auth, AuthError};
@@ -16,9 +16,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::http::accept::{AcceptSettings, accept, listen};
 use crate::http::router::router;
-
-/// How often changes are offered again to a log that refused them.
-const TIDY_INTERVAL: Duration = Duration::from_secs(1);
+use crate::watch::watch;
 
 /// Why a hub could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +71,15 @@ pub struct Server {
 impl Server {
     /// Opens the data folder and the listening socket. Blocks on storage.
     pub async fn bind(config: Config, mode: Mode) -> Result<Self, RunError> {
+        Self::bind_on(config, mode, Arc::new(RealDisk)).await
+    }
+
+    /// The same on a disk of the caller's choice, which tests let fail.
+    pub async fn bind_on(
+        config: Config,
+        mode: Mode,
+        disk: Arc<dyn Disk>,
+    ) -> Result<Self, RunError> {
         let address = config.server.listen;
         if !address.ip().is_loopback() {
             return Err(RunError::NotLoopback(address));
@@ -88,6 +95,7 @@ impl Server {
         let folder = config.server.data.clone();
         let hub_config = radial_hub::Config {
             folder: folder.clone(),
+            disk,
             boot: clock::boot(),
             tenants: config.hub.tenants.clone(),
             registry,
@@ -136,7 +144,7 @@ impl Server {
             router(Arc::clone(&app)),
             self.accept,
         ));
-        let tidying = tokio::spawn(tidy(Arc::clone(&app)));
+        let watching = tokio::spawn(watch(Arc::clone(&app)));
         stop.await;
         tracing::info!("draining");
         app.hub.drain();
@@ -150,25 +158,13 @@ impl Server {
             open.wait().await;
         }
         // It ends with the drain; it does not panic.
-        let _ = tidying.await;
+        let _ = watching.await;
         // It ends with the drain.
         let _ = refreshing.await;
         let hub = Arc::clone(&app.hub);
         // The log syncs on a thread of its own; a panic there has been reported by the log.
         let _ = tokio::task::spawn_blocking(move || hub.close()).await;
         tracing::info!("stopped");
-    }
-}
-
-/// Looks after the control state until the drain begins.
-async fn tidy(app: Arc<App>) {
-    let mut ticks = tokio::time::interval(TIDY_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => app.hub.tidy_control().await,
-            () = app.drain.cancelled() => return,
-        }
     }
 }
 

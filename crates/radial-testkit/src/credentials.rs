@@ -44,9 +44,15 @@ fn sign(key: &SigningKey, claims: &Value) -> String {
 }
 
 /// The time in seconds, as tokens have it.
-#[expect(clippy::disallowed_methods, reason = "the hub under test has the system's clock too")]
 pub fn now_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    now_ms() / 1_000
+}
+
+/// The time in milliseconds, as the hub has it.
+#[expect(clippy::disallowed_methods, reason = "the hub under test has the system's clock too")]
+pub fn now_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// An API key whose secret is this number, and what `auth.keys` takes for it: `grants` besides

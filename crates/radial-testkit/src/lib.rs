@@ -8,12 +8,14 @@
 mod application;
 pub mod conformance;
 pub mod credentials;
+mod disk;
 mod process;
 mod server;
 mod stream;
 pub mod wire;
 
 pub use application::Application;
+pub use disk::TestDisk;
 pub use process::HubProcess;
 pub use server::TestServer;
 pub use stream::{Frame, Stream};

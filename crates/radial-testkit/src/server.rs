@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::credentials;
+use crate::disk::TestDisk;
 use crate::stream::Stream;
 use crate::wire::{Answer, request};
 
@@ -20,6 +21,7 @@ pub struct TestServer {
     folder: Option<tempfile::TempDir>,
     settings: Vec<(String, String)>,
     mode: Mode,
+    disk: TestDisk,
     stop: Arc<Notify>,
     running: JoinHandle<()>,
 }
@@ -52,12 +54,14 @@ impl TestServer {
         mode: Mode,
     ) -> Result<Self> {
         let config = config(folder.path(), &settings, listen)?;
-        let server = Server::bind(config, mode).await.context("the hub does not start")?;
+        let disk = TestDisk::default();
+        let server = Server::bind_on(config, mode, Arc::new(disk.clone())).await;
+        let server = server.context("the hub does not start")?;
         let address = server.address();
         let stop = Arc::new(Notify::new());
         let stopped = Arc::clone(&stop);
         let running = tokio::spawn(server.run(async move { stopped.notified().await }));
-        Ok(Self { address, folder: Some(folder), settings, mode, stop, running })
+        Ok(Self { address, folder: Some(folder), settings, mode, disk, stop, running })
     }
 
     /// Where the hub listens.
@@ -68,6 +72,11 @@ impl TestServer {
     /// The hub's data folder.
     pub fn folder(&self) -> PathBuf {
         self.folder.as_ref().map(|folder| folder.path().to_owned()).unwrap_or_default()
+    }
+
+    /// The disk under the hub's write-ahead file.
+    pub fn disk(&self) -> &TestDisk {
+        &self.disk
     }
 
     /// Stops the hub cleanly, and returns when it has.
@@ -104,6 +113,20 @@ impl TestServer {
         request(self.address, "POST", "/api/sse/events", &headers, body.as_bytes()).await
     }
 
+    /// Sends JSON to a path with a credential, or nothing if it is null.
+    pub async fn send_as(
+        &self,
+        bearer: &str,
+        method: &str,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<Answer> {
+        let bearer = format!("Bearer {bearer}");
+        let headers = [("content-type", "application/json"), ("authorization", &bearer)];
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        request(self.address, method, path, &headers, body.as_bytes()).await
+    }
+
     /// Gets a path with a credential.
     pub async fn get_as(&self, bearer: &str, path: &str) -> Result<Answer> {
         let bearer = format!("Bearer {bearer}");
@@ -115,6 +138,13 @@ impl TestServer {
         let bearer = format!("Bearer {bearer}");
         let path = format!("/api/sse/events{query}");
         Stream::open(self.address, &path, &[("authorization", &bearer)]).await
+    }
+
+    /// Sends JSON to a path, or nothing if it is null.
+    pub async fn send(&self, method: &str, path: &str, body: &serde_json::Value) -> Result<Answer> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let headers = [("content-type", "application/json")];
+        request(self.address, method, path, &headers, body.as_bytes()).await
     }
 
     /// Gets a path.

@@ -1,5 +1,7 @@
 //! What can happen to the control state, and how it is written down.
 
+use std::fmt;
+
 use radial_log::Entry;
 use radial_protocol::event::{Content, Draft, Event, Head, Persistence};
 use radial_protocol::grants::{CredentialKind, Grants};
@@ -116,6 +118,21 @@ impl Actor {
     }
 }
 
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.kind)?;
+        let tenant = self.tenant.as_ref().map(TenantId::as_str);
+        let user = self.user.as_ref().map(UserId::as_str);
+        let credential = self.credential.as_ref().map(Id::as_str);
+        for (name, value) in [("tenant", tenant), ("user", user), ("id", credential)] {
+            if let Some(value) = value {
+                write!(f, " {name}={value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Change {
     /// The event type, and the word in the log.
     pub(crate) const fn name(&self) -> &'static str {
@@ -125,6 +142,23 @@ impl Change {
             Self::Revoked(_) => "control.revoked",
             Self::KeyStored { .. } => "control.keyStored",
             Self::KeyRemoved { .. } => "control.keyRemoved",
+        }
+    }
+}
+
+impl Change {
+    /// What it is about, for the log. Nothing that is in a key.
+    pub(crate) fn what(&self) -> String {
+        match self {
+            Self::Disabled { reason } => reason.clone().unwrap_or_default(),
+            Self::Enabled {} => String::new(),
+            Self::KeyStored { id, .. } | Self::KeyRemoved { id } => format!("key={id}"),
+            Self::Revoked(Revocation { tenant, subject, .. }) => match subject {
+                Subject::Token(id) => format!("tenant={tenant} token={id}"),
+                Subject::User(user) => format!("tenant={tenant} user={user}"),
+                Subject::Session(session) => format!("tenant={tenant} session={session}"),
+                Subject::All => format!("tenant={tenant}"),
+            },
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Keeps the control state: reads it from the log at the start, and brings changes there.
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::task::Poll;
 
@@ -53,6 +53,8 @@ pub(crate) struct Control {
     any_revoked: AtomicBool,
     disabled: AtomicBool,
     changes: watch::Sender<u64>,
+    /// The minute of the uptime in which it was last asked which it is.
+    minute: AtomicU64,
 }
 
 /// Changes that act already and are not stored yet, oldest first.
@@ -101,6 +103,7 @@ impl Control {
             waiting: Mutex::default(),
             unstored: AtomicUsize::new(0),
             changes: watch::Sender::new(0),
+            minute: AtomicU64::new(0),
         })
     }
 
@@ -112,6 +115,12 @@ impl Control {
         self.append(|| {
             let (change, by) = change.take()?;
             let act = Act { change, at: self.runtime.now(), by };
+            tracing::info!(
+                change = act.change.name(),
+                what = act.change.what(),
+                by = %act.by,
+                "operator"
+            );
             self.apply(&act);
             Some(act)
         })
@@ -199,6 +208,12 @@ impl Control {
         self.any_revoked.store(!state.revocations.is_empty(), Ordering::Release);
         drop(state);
         self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Whether another minute has begun since this was asked last.
+    pub(crate) fn begins_minute(&self) -> bool {
+        let minute = self.runtime.uptime().as_secs() / 60;
+        self.minute.swap(minute, Ordering::Relaxed) != minute
     }
 
     /// Forgets revocations that nothing can need any more.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use radial_protocol::grants::{CredentialKind, Grants};
 use radial_protocol::names::Id;
-use radial_protocol::{Code, Problem, TenantId, TimeMs};
+use radial_protocol::{Code, Offset, Problem, TenantId, TimeMs};
 use tokio::sync::watch;
 
 use super::change::{Actor, Change, Revocation, Subject};
@@ -105,6 +105,11 @@ impl Hub {
         self.control.read().revocations.list(tenant)
     }
 
+    /// How many revocations of a tenant are remembered.
+    pub fn revocation_count(&self, tenant: &TenantId) -> usize {
+        self.control.read().revocations.len(tenant)
+    }
+
     /// The kill switch as operators have left it; `None` if nobody ever touched it.
     pub fn switch(&self) -> Option<Switch> {
         self.control.read().switch.clone()
@@ -113,6 +118,16 @@ impl Hub {
     /// How many changes act on this node that the log does not have.
     pub fn unstored_changes(&self) -> usize {
         self.control.unstored()
+    }
+
+    /// Whether the hub is switched off.
+    pub fn is_disabled(&self) -> bool {
+        self.control.is_disabled()
+    }
+
+    /// The newest place of a tenant's log.
+    pub fn head(&self, tenant: &TenantId) -> Option<Offset> {
+        self.timeline(tenant).ok().map(|timeline| timeline.head())
     }
 
     /// Whether the hub has this tenant.
@@ -167,7 +182,9 @@ impl Hub {
     /// Stores what the log has refused, if it takes it now, and forgets what need not be remembered.
     /// To be called every now and then.
     pub async fn tidy_control(&self) {
-        self.control.forget(self.token_age_max);
+        if self.control.begins_minute() {
+            self.control.forget(self.token_age_max);
+        }
         if self.control.unstored() > 0 && self.control.store_waiting().await {
             tracing::info!("all changes of the control state are stored now");
         }

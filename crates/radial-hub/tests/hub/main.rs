@@ -13,3 +13,4 @@ mod control;
 mod entities;
 mod order;
 mod publishing;
+mod renew;

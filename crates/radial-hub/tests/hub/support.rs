@@ -31,6 +31,7 @@ impl TestHub {
         let tenant = TenantId::new("acme").unwrap();
         let mut config = Config {
             folder: folder.path().to_owned(),
+            disk: Arc::new(radial_log::RealDisk),
             boot: None,
             tenants: vec![tenant.clone()],
             registry: Arc::new(Registry::builtin()),

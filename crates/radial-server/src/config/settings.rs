@@ -168,6 +168,8 @@ pub struct Stream {
     /// The longest life of a connection, before it is randomised by ±20 %. Default 1 h; 1 s to
     /// 7 days.
     pub max_age: Duration,
+    /// How long before its end a credential is told of. Default 1 minute; 0 to 1 day.
+    pub token_warning: Duration,
 }
 
 /// How log lines are written.
@@ -364,6 +366,7 @@ impl Default for Stream {
             heartbeat: Duration::from_secs(30),
             retry: Duration::from_secs(2),
             max_age: Duration::from_hours(1),
+            token_warning: Duration::from_mins(1),
         }
     }
 }

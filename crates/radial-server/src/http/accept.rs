@@ -10,13 +10,15 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Type};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::proxies::Peer;
 use crate::app::App;
+use crate::connections::SocketCut;
 
 /// Connections that the kernel holds while they wait to be accepted: a whole office coming back
 /// at once must not meet a full backlog and a retry a second later.
@@ -35,7 +37,8 @@ pub(crate) struct AcceptSettings {
 
 /// Binds an address.
 pub(crate) fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket =
+        socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -70,16 +73,30 @@ pub(crate) async fn accept(
         }
         app.connections.sockets.fetch_add(1, Ordering::Relaxed);
         let peer = Peer { address, tls: false };
-        open.spawn(serve(stream, peer, Arc::clone(&app), router.clone(), settings.header_timeout));
+        let cut = CancellationToken::new();
+        let socket = Socket { peer, cut };
+        open.spawn(serve(
+            stream,
+            socket,
+            Arc::clone(&app),
+            router.clone(),
+            settings.header_timeout,
+        ));
     }
     open.close();
     open
 }
 
+/// One accepted socket, as its requests are told of it.
+struct Socket {
+    peer: Peer,
+    cut: CancellationToken,
+}
+
 /// Serves one connection until it ends; once the drain begins, until its answer is finished.
 async fn serve(
     stream: TcpStream,
-    peer: Peer,
+    socket: Socket,
     app: Arc<App>,
     router: Router,
     header_timeout: Duration,
@@ -89,8 +106,11 @@ async fn serve(
     let _ = stream.set_nodelay(true);
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(HEAD_BYTES_MAX);
+    let Socket { peer, cut } = socket;
+    let socket_cut = SocketCut(cut.clone());
     let router = router.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(socket_cut.clone());
         request
     });
     let service = TowerToHyperService::new(router);
@@ -98,6 +118,7 @@ async fn serve(
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
         () = app.drain.cancelled() => None,
+        () = cut.cancelled() => return,
     };
     let ended = if let Some(ended) = ended {
         ended
@@ -107,6 +128,7 @@ async fn serve(
             ended = connection => ended,
             // Dropping it closes its socket, and lets go of the hub.
             () = app.cut.cancelled() => return,
+            () = cut.cancelled() => return,
         }
     };
     if let Err(error) = ended {

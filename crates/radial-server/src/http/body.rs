@@ -41,6 +41,20 @@ pub(crate) async fn read_json(
     if gzip { unpack(&bytes, max) } else { Ok(bytes) }
 }
 
+/// Reads a body that the hub itself defines.
+///
+/// # Errors
+/// `malformed-json` for what is no JSON, `invalid-parameter` for other members than are asked for.
+pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let code = match error.classify() {
+            serde_json::error::Category::Data => Code::InvalidParameter,
+            _ => Code::MalformedJson,
+        };
+        Problem::new(code, error.to_string())
+    })
+}
+
 fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
     let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();

@@ -140,7 +140,6 @@ impl Caller {
     ///
     /// # Errors
     /// As [`grants`](Self::grants); and `forbidden` if the credential operates less.
-    #[expect(dead_code, reason = "the admin API comes with the control tenant")]
     pub(crate) fn operator(&self, least: Operator) -> Result<Arc<Grants>, Problem> {
         let grants = self.grants(None)?;
         if grants.operator >= Some(least) {

@@ -1,6 +1,8 @@
 //! HTTP: routes, what every request goes through, and how refusals are written.
 
 pub(crate) mod accept;
+mod admin;
+mod answer;
 mod body;
 mod cors;
 mod credential;
@@ -17,6 +19,7 @@ pub(crate) mod proxies;
 mod publish;
 mod refusal;
 mod registry;
+mod renew;
 pub(crate) mod router;
 pub(crate) mod routes;
 mod status;

@@ -12,8 +12,9 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use radial_hub::{Frame, Start, SubscribeRequest, Subscription};
+use radial_hub::{CredentialState, Frame, Start, SubscribeRequest, Subscription};
 use radial_protocol::control::{Control, Gap, Polling, Snapshot};
+use radial_protocol::grants::Grants;
 use radial_protocol::names::Id;
 use radial_protocol::{Cursor, Problem};
 use radial_registry::duration;
@@ -58,7 +59,7 @@ pub(crate) async fn poll(
     // take events with it.
     let has_place = !matches!(start, Start::Now);
     let request = SubscribeRequest { selection, start, snapshot };
-    let mut subscription = app.hub.subscribe(grants, request).await?;
+    let mut subscription = app.hub.subscribe(Arc::clone(&grants), request).await?;
     let mut page = Page::at(subscription.opening().cursor, limit);
     if subscription.begins_with_snapshot() {
         page.take_snapshot(&mut subscription).await?;
@@ -69,9 +70,27 @@ pub(crate) async fn poll(
             found = page.fill(&mut subscription) => found?,
             () = tokio::time::sleep_until(Instant::now() + wait) => page.rest(&subscription),
             () = app.drain.cancelled() => page.rest(&subscription),
+            () = ended(&app, &grants) => page.rest(&subscription),
         }
+        // Who waited may have lost meanwhile what let him wait.
+        app.hub.check_credential(&grants)?;
     }
     Ok(etag::bytes_answer(&headers, page.json(), Some(page.cursor)))
+}
+
+/// Waits until the hub is switched off, or the credential does not count any more.
+async fn ended(app: &App, grants: &Grants) {
+    let mut changes = app.hub.watch_control();
+    loop {
+        let now = app.hub.runtime().now();
+        let CredentialState::Counts(until) = app.hub.credential_state(grants, now) else { return };
+        if app.hub.is_disabled() {
+            return;
+        }
+        let left = until.map_or(WAIT_MAX, |until| Duration::from_millis(until.0 - now.0));
+        // Either way it is looked at again.
+        let _ = tokio::time::timeout(left, changes.changed()).await;
+    }
 }
 
 /// Counts a poll while it waits.

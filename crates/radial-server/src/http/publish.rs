@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
 use radial_hub::PublishResult;
 use radial_protocol::envelope::{self, PublishRequest};
 use radial_protocol::grants::Grants;
@@ -15,6 +15,7 @@ use radial_protocol::{Code, Problem};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::answer::json;
 use super::body;
 use super::credential::Caller;
 use super::guard::Arrival;
@@ -44,11 +45,11 @@ pub(crate) async fn publish(
             let limit = limit(&app, &grants, arrival, requests.len())?;
             if atomic {
                 let accepted = app.hub.publish_atomic(&grants, requests).await?;
-                return Ok(json(StatusCode::CREATED, &accepted, limit));
+                return Ok(limited(StatusCode::CREATED, &accepted, limit));
             }
             let results = app.hub.publish(&grants, requests).await?;
             let items: Vec<_> = results.iter().map(Item::of).collect();
-            Ok(json(StatusCode::MULTI_STATUS, &items, limit))
+            Ok(limited(StatusCode::MULTI_STATUS, &items, limit))
         }
     }
 }
@@ -74,20 +75,16 @@ async fn one(
     let limit = limit(app, &grants, arrival, 1)?;
     let result = app.hub.publish(&grants, vec![Ok(request)]).await?.pop();
     match result {
-        Some(Ok(accepted)) => Ok(json(StatusCode::CREATED, &accepted, limit)),
+        Some(Ok(accepted)) => Ok(limited(StatusCode::CREATED, &accepted, limit)),
         Some(Err(problem)) => Err(Refusal(problem)),
         None => Err(Refusal(Problem::new(Code::Internal, "the event was not answered"))),
     }
 }
 
-fn json<T: Serialize>(status: StatusCode, value: &T, limit: Option<RateLimit>) -> Response {
-    let bytes = serde_json::to_vec(value).expect("answers have string keys only");
-    let mut response = (status, bytes).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+fn limited<T: Serialize>(status: StatusCode, value: &T, limit: Option<RateLimit>) -> Response {
+    let mut response = json(status, value);
     if let Some(limit) = limit {
-        tell_limit(&limit, headers);
+        tell_limit(&limit, response.headers_mut());
     }
     response
 }

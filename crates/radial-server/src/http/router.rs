@@ -17,7 +17,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let mut router = Router::new();
     for route in ROUTES {
         if route.access != Access::Developer || app.mode == Mode::Dev {
-            router = router.route(route.path, route.handler());
+            router = router.route(route.path, route.handler(&app));
         }
     }
     router

@@ -5,10 +5,14 @@
 
 use std::sync::Arc;
 
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use http::Method;
+use radial_protocol::grants::Operator;
 
-use super::{entities, history, pages, poll, publish, registry, status, stream, tickets};
+use super::{
+    admin, entities, history, pages, poll, publish, registry, renew, status, stream, tickets,
+};
 use crate::app::App;
 
 /// Who may use a route, as its credential says it.
@@ -24,6 +28,10 @@ pub enum Access {
     Subscribe,
     /// Who may read the log.
     History,
+    /// Who operates a tenant, or the hub.
+    TenantOperator,
+    /// Who operates the hub.
+    HubOperator,
     /// The developer in front of `radial dev`; the route is not there otherwise.
     Developer,
 }
@@ -40,8 +48,15 @@ pub struct Route {
 }
 
 impl Route {
-    pub(super) fn handler(&self) -> MethodRouter<Arc<App>> {
-        (self.handler)()
+    /// The handler, behind what its row asks for.
+    pub(super) fn handler(&self, app: &Arc<App>) -> MethodRouter<Arc<App>> {
+        let handler = (self.handler)();
+        let operator = match self.access {
+            Access::TenantOperator => Operator::Tenant,
+            Access::HubOperator => Operator::Hub,
+            _ => return handler,
+        };
+        handler.route_layer(from_fn_with_state((Arc::clone(app), operator), admin::require))
     }
 }
 
@@ -64,6 +79,14 @@ table! {
     History   GET "/api/events" => history::history;
     Subscribe GET "/api/entities/{entity_type}" => entities::list;
     Subscribe GET "/api/entities/{entity_type}/{id}" => entities::show;
+    Subscribe POST "/api/auth/renew" => renew::renew;
+    TenantOperator GET "/api/admin/status" => admin::switch::status;
+    HubOperator POST "/api/admin/disable" => admin::switch::disable;
+    HubOperator POST "/api/admin/enable" => admin::switch::enable;
+    TenantOperator POST "/api/admin/revocations" => admin::revocations::revoke;
+    TenantOperator GET "/api/admin/revocations" => admin::revocations::list;
+    TenantOperator GET "/api/admin/connections" => admin::connections::list;
+    TenantOperator DELETE "/api/admin/connections/{id}" => admin::connections::end;
     Subscribe GET "/api/registry" => registry::list;
     Subscribe GET "/api/registry/{event_type}" => registry::show;
     Subscribe POST "/api/auth/tickets" => tickets::issue;

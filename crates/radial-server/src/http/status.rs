@@ -20,20 +20,26 @@ pub(crate) async fn healthz() -> &'static str {
 
 /// The hub takes and gives events; if not, why.
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
-    let (ready, reason) = match app.hub.readiness() {
-        Readiness::Ready => (true, None),
-        Readiness::Disabled => (false, Some("an operator switched the hub off".to_owned())),
-        Readiness::Draining => (false, Some("the hub is shutting down".to_owned())),
-        Readiness::LogFull(what) => (false, Some(format!("the log takes no writes: {what}"))),
-        Readiness::ControlUnstored(count) => {
-            let reason = format!("{count} changes by operators act here, but are not stored");
-            (false, Some(reason))
-        }
-        Readiness::LogFailed(reason) => (false, Some(format!("the log takes no writes: {reason}"))),
-    };
+    let readiness = app.hub.readiness();
+    let (ready, reason) = (readiness == Readiness::Ready, why_not_ready(&readiness));
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, axum::Json(json!({ "ready": ready, "reason": reason, "durability": app.durability })))
         .into_response()
+}
+
+/// Why the hub does not take and give events, if it does not.
+pub(crate) fn why_not_ready(readiness: &Readiness) -> Option<String> {
+    match readiness {
+        Readiness::Ready => None,
+        Readiness::Disabled => Some("an operator switched the hub off".to_owned()),
+        Readiness::Draining => Some("the hub is shutting down".to_owned()),
+        Readiness::LogFull(reason) | Readiness::LogFailed(reason) => {
+            Some(format!("the log takes no writes: {reason}"))
+        }
+        Readiness::ControlUnstored(count) => {
+            Some(format!("{count} changes by operators act here, but are not stored"))
+        }
+    }
 }
 
 /// What Prometheus scrapes.

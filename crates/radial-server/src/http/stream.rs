@@ -15,12 +15,13 @@ use super::guard::{Arrival, RequestId};
 use super::parameters::{Parameters, invalid};
 use super::refusal::Refusal;
 use crate::app::App;
+use crate::connections::SocketCut;
 use crate::transport::sse::{SseStream, StreamOptions};
 
 pub(crate) async fn stream(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Extension(RequestId(request)): Extension<RequestId>,
+    (Extension(RequestId(request)), socket): (Extension<RequestId>, Option<Extension<SocketCut>>),
     Extension(arrival): Extension<Arrival>,
     method: Method,
     query: RawQuery,
@@ -34,6 +35,7 @@ pub(crate) async fn stream(
         client: parameters.parsed("clientId")?,
         address: arrival.address,
         request,
+        socket: socket.map(|Extension(socket)| socket),
     };
     let snapshot = parameters.names("snapshot", app.limits.filters)?;
     let (user, session) = (parameters.parsed("userId")?, parameters.parsed("sessionId")?);
@@ -45,7 +47,7 @@ pub(crate) async fn stream(
     let request = SubscribeRequest { selection, start, snapshot };
     let subscription = app.hub.subscribe(grants, request).await?;
     if method != Method::HEAD {
-        *response.body_mut() = SseStream::open(&app, subscription, &options, permit).into_body();
+        *response.body_mut() = SseStream::open(&app, subscription, options, permit).into_body();
     }
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use radial_hub::{Frame, Subscription};
+use radial_hub::{CredentialState, Frame, Subscription};
 use radial_protocol::control::{Control, Fallback, GoodbyeReason, Hello};
 use radial_protocol::names::Id;
 use radial_protocol::{Problem, sse};
@@ -15,6 +15,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 
 use super::POLLING;
 use crate::app::App;
+use crate::connections::{self, ConnectionId, OpenConnection, Order, SocketCut};
 use crate::rates::Permit;
 
 /// The version of the protocol that `hello` names.
@@ -31,6 +32,8 @@ pub(crate) struct StreamOptions {
     pub(crate) address: IpAddr,
     /// Names the request in the log.
     pub(crate) request: String,
+    /// The socket that it goes out on.
+    pub(crate) socket: Option<SocketCut>,
 }
 
 /// An open stream. Dropping it ends it.
@@ -38,7 +41,7 @@ pub(crate) struct SseStream {
     app: Arc<App>,
     subscription: Subscription,
     named: bool,
-    connection: String,
+    open: OpenConnection,
     request: String,
     opening: Option<Bytes>,
     heartbeat: Interval,
@@ -51,7 +54,7 @@ pub(crate) struct SseStream {
 enum Due {
     Frames(Result<Vec<Frame>, Problem>),
     Heartbeat,
-    Goodbye(GoodbyeReason),
+    Order(Order),
 }
 
 impl SseStream {
@@ -59,25 +62,41 @@ impl SseStream {
     pub(crate) fn open(
         app: &Arc<App>,
         subscription: Subscription,
-        options: &StreamOptions,
+        options: StreamOptions,
         permit: Permit,
     ) -> Self {
         let runtime = app.hub.runtime();
         let settings = &app.stream;
         let retry_ms = runtime.jittered(ms(settings.retry), ms(settings.retry) / 2);
         let max_age_ms = runtime.jittered(ms(settings.max_age), ms(settings.max_age) / 5);
-        let connection = format!("{:016x}", runtime.random());
+        let StreamOptions { named, client, address, request, socket } = options;
+        let (id, since) = (ConnectionId(runtime.random()), runtime.now());
+        let open = app.table.open(connections::Opening {
+            id,
+            grants: Arc::clone(subscription.grants()),
+            transport: "sse",
+            client: client.clone(),
+            address,
+            socket,
+            wanted: subscription.wanted().clone(),
+            since,
+        });
+        open.connection.moved_to(subscription.cursor().offset);
         let opening = subscription.opening();
+        let token_expires_in_ms = match app.hub.credential_state(subscription.grants(), since) {
+            CredentialState::Counts(until) => until.map(|until| until.0.saturating_sub(since.0)),
+            CredentialState::Expired | CredentialState::Revoked => Some(0),
+        };
         let hello = Control::Hello(Box::new(Hello {
-            connection_id: connection.clone(),
+            connection_id: id.to_string(),
             cursor: opening.cursor,
             resumed: opening.resumed.clone(),
             filter: opening.filter.clone(),
             heartbeat_ms: ms(settings.heartbeat),
             retry_ms,
             max_age_ms,
-            token_expires_in_ms: None,
-            now: runtime.now(),
+            token_expires_in_ms,
+            now: since,
             node: app.node.clone(),
             flags: serde_json::Map::new(),
             polling: POLLING,
@@ -89,11 +108,11 @@ impl SseStream {
         app.connections.streams.fetch_add(1, Ordering::Relaxed);
         app.connections.streams_opened.fetch_add(1, Ordering::Relaxed);
         tracing::info!(
-            connection,
-            request = options.request,
-            address = %options.address,
+            connection = %id,
+            request,
+            %address,
             tenant = %subscription.tenant(),
-            client = options.client.as_ref().map(Id::as_str),
+            client = client.as_ref().map(Id::as_str),
             cursor = %opening.cursor,
             complete = opening.resumed.complete,
             "connected"
@@ -104,9 +123,9 @@ impl SseStream {
         Self {
             app: Arc::clone(app),
             subscription,
-            named: options.named,
-            connection,
-            request: options.request.clone(),
+            named,
+            open,
+            request,
             opening: Some(first.freeze()),
             heartbeat,
             age: Box::pin(tokio::time::sleep_until(now + Duration::from_millis(max_age_ms))),
@@ -132,31 +151,56 @@ impl SseStream {
         if self.end.is_some() {
             return None;
         }
-        let due = tokio::select! {
-            biased;
-            () = self.app.drain.cancelled() => Due::Goodbye(GoodbyeReason::Drain),
-            () = &mut self.age => Due::Goodbye(GoodbyeReason::Age),
-            frames = self.subscription.next() => Due::Frames(frames),
-            _ = self.heartbeat.tick() => Due::Heartbeat,
-        };
-        match due {
-            Due::Frames(Ok(frames)) => Some(self.encode(&frames)),
-            Due::Frames(Err(problem)) => {
-                tracing::error!(connection = self.connection, %problem, "stream ended");
-                self.end = Some("error");
-                None
-            }
-            Due::Heartbeat => {
-                let now = self.app.hub.runtime().now();
-                let cursor = self.subscription.cursor();
-                Some(sse::control_frame(&Control::Heartbeat { now, cursor }))
-            }
-            Due::Goodbye(reason) => {
-                self.end = Some(reason.as_str());
-                let (retry_ms, fallback) = (self.retry_ms, Fallback::Reconnect);
-                Some(sse::control_frame(&Control::Goodbye { reason, retry_ms, fallback }))
-            }
+        loop {
+            let due = tokio::select! {
+                biased;
+                () = self.app.drain.cancelled() => Due::Order(Order::Close(GoodbyeReason::Drain)),
+                () = &mut self.age => Due::Order(Order::Close(GoodbyeReason::Age)),
+                order = self.open.connection.order() => Due::Order(order),
+                frames = self.subscription.next() => Due::Frames(frames),
+                _ = self.heartbeat.tick() => Due::Heartbeat,
+            };
+            return match due {
+                Due::Frames(Ok(frames)) => {
+                    self.open.connection.moved_to(self.subscription.cursor().offset);
+                    Some(self.encode(&frames))
+                }
+                Due::Frames(Err(problem)) => {
+                    self.fail(&problem);
+                    None
+                }
+                Due::Heartbeat => {
+                    let now = self.app.hub.runtime().now();
+                    let cursor = self.subscription.cursor();
+                    Some(sse::control_frame(&Control::Heartbeat { now, cursor }))
+                }
+                Due::Order(Order::Warn(expires_in_ms)) => {
+                    Some(sse::control_frame(&Control::Token { expires_in_ms }))
+                }
+                Due::Order(Order::Renew(grants)) => match self.subscription.renew(grants) {
+                    Ok(()) => continue,
+                    // It ends already; whoever watches says why.
+                    Err(problem) => {
+                        tracing::debug!(%problem, "a renewal came too late");
+                        continue;
+                    }
+                },
+                Due::Order(Order::Close(reason)) => {
+                    self.end = Some(reason.as_str());
+                    let fallback = match reason {
+                        GoodbyeReason::Disabled => Fallback::Poll,
+                        _ => Fallback::Reconnect,
+                    };
+                    let retry_ms = self.retry_ms;
+                    Some(sse::control_frame(&Control::Goodbye { reason, retry_ms, fallback }))
+                }
+            };
         }
+    }
+
+    fn fail(&mut self, problem: &Problem) {
+        tracing::error!(connection = %self.open.connection.opening.id, %problem, "stream ended");
+        self.end = Some("error");
     }
 
     /// One event goes out as the bytes that all connections share; several are put together for
@@ -187,7 +231,7 @@ impl Drop for SseStream {
     fn drop(&mut self) {
         self.app.connections.streams.fetch_sub(1, Ordering::Relaxed);
         tracing::info!(
-            connection = self.connection,
+            connection = %self.open.connection.opening.id,
             request = self.request,
             tenant = %self.subscription.tenant(),
             reason = self.end.unwrap_or("client"),

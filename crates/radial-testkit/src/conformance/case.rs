@@ -144,18 +144,20 @@ pub(super) enum Kind {
     Live,
     Gap,
     Heartbeat,
+    Token,
     Goodbye,
     /// The hub has closed the connection.
     End,
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind::Snapshot,
     Kind::Hello,
     Kind::Event,
     Kind::Live,
     Kind::Gap,
     Kind::Heartbeat,
+    Kind::Token,
     Kind::Goodbye,
     Kind::End,
 ];
@@ -183,6 +185,7 @@ impl Kind {
             Self::Live => "live",
             Self::Gap => "gap",
             Self::Heartbeat => "heartbeat",
+            Self::Token => "token",
             Self::Goodbye => "goodbye",
             Self::End => "end",
         }

@@ -27,6 +27,12 @@ pub(super) const SECTION: Section = Section {
             "The longest life of a connection, randomised by ±20 %.",
             "30m",
         ),
+        option(
+            "stream.token_warning",
+            duration(|c| &mut c.stream.token_warning, Duration::ZERO, Duration::from_hours(24)),
+            "How long before the end of its credential a connection gets a `token` event.",
+            "2m",
+        ),
     ],
     lists: &[],
 };

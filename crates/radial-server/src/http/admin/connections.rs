@@ -1,0 +1,114 @@
+//! `/api/admin/connections`: who is connected, and ending one of them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+use radial_protocol::control::GoodbyeReason;
+use radial_protocol::names::{Id, SessionId, UserId};
+use radial_protocol::{Code, Offset, Problem, TenantId, TimeMs};
+use serde::Serialize;
+
+use super::OperatorGrants;
+use crate::app::App;
+use crate::connections::{Connection, ConnectionId};
+use crate::http::answer::json;
+use crate::http::parameters::{Parameters, invalid};
+use crate::http::path::PathPart;
+use crate::http::refusal::Refusal;
+
+/// The connections of an answer unless the request says how many.
+const LIMIT_DEFAULT: usize = 100;
+/// The most connections of an answer.
+const LIMIT_MAX: usize = 10_000;
+
+#[derive(Serialize)]
+struct List<'a> {
+    /// How many there are, whatever the limit.
+    total: usize,
+    /// The oldest of them.
+    connections: Vec<Row<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    connection_id: String,
+    tenant: &'a TenantId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<&'a UserId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<&'a SessionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a Id>,
+    transport: &'static str,
+    address: IpAddr,
+    since: TimeMs,
+    /// How many places of the log it is behind.
+    lag: u64,
+}
+
+impl<'a> Row<'a> {
+    fn of(app: &App, connection: &'a Connection) -> Self {
+        let opening = &connection.opening;
+        let grants = &opening.grants;
+        let head = app.hub.head(&grants.tenant).map_or(0, Offset::get);
+        Self {
+            connection_id: opening.id.to_string(),
+            tenant: &grants.tenant,
+            user_id: grants.user.as_ref(),
+            session_id: grants.session.as_ref(),
+            client_id: opening.client.as_ref(),
+            transport: opening.transport,
+            address: opening.address,
+            since: opening.since,
+            lag: head.saturating_sub(connection.place()),
+        }
+    }
+}
+
+/// Lists them, the oldest first.
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(operator): Extension<OperatorGrants>,
+    query: RawQuery,
+) -> Result<Response, Refusal> {
+    let mut parameters = Parameters::parse(&query)?;
+    let tenant = operator.narrowed(parameters.parsed("tenant")?)?;
+    let limit = match parameters.parsed::<usize>("limit")? {
+        None => LIMIT_DEFAULT,
+        Some(limit @ 1..=LIMIT_MAX) => limit,
+        Some(_) => return Err(invalid(&format!("limit is from 1 to {LIMIT_MAX}")).into()),
+    };
+    parameters.finish()?;
+    let mut open = app.table.all();
+    open.retain(|open| tenant.as_ref().is_none_or(|tenant| open.opening.grants.tenant == *tenant));
+    open.sort_by_key(|open| (open.opening.since, open.opening.id.0));
+    let connections = open.iter().take(limit).map(|open| Row::of(&app, open)).collect();
+    Ok(json(StatusCode::OK, &List { total: open.len(), connections }))
+}
+
+/// Ends one: it is told to come back, like everybody in a drain.
+pub(crate) async fn end(
+    State(app): State<Arc<App>>,
+    Extension(operator): Extension<OperatorGrants>,
+    PathPart(id): PathPart<String>,
+) -> Result<Response, Refusal> {
+    let connection = id.parse::<ConnectionId>().ok().and_then(|id| app.table.get(id));
+    let connection = connection.filter(|open| operator.reaches(&open.opening.grants.tenant));
+    let Some(connection) = connection else {
+        return Err(Problem::new(Code::NotFound, "there is no such connection").into());
+    };
+    connection.close(GoodbyeReason::Drain, app.hub.runtime().now());
+    tracing::info!(
+        change = "connection.ended",
+        connection = %connection.opening.id,
+        tenant = %connection.opening.grants.tenant,
+        by = %operator.actor(),
+        "operator"
+    );
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
