@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 
 export interface Proxy {
   readonly url: string;
+  /** Points to another hub, or to the same one at another address. */
+  target(url: string): void;
   /** Keeps what streams say until they end. Also cuts the streams that are open. */
   buffer(on: boolean): void;
   /** Cuts every answer after this many milliseconds; 0 lets them be. */
@@ -13,7 +15,17 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-export async function startProxy(target: string): Promise<Proxy> {
+/** A file that the proxy serves by itself. */
+export interface ProxyFile {
+  type: string;
+  body: string | Uint8Array;
+}
+
+export async function startProxy(
+  first: string,
+  files: ReadonlyMap<string, ProxyFile> = new Map(),
+): Promise<Proxy> {
+  let target = first;
   let buffering = false;
   let cutMs = 0;
   let answer: { status: number; headers?: Record<string, string> } | undefined;
@@ -22,6 +34,11 @@ export async function startProxy(target: string): Promise<Proxy> {
     const path = incoming.url ?? '/';
     const isStream =
       incoming.method === 'GET' && (path.startsWith('/api/sse/') || path.startsWith('/api/poll'));
+    const file = files.get(path.split('?')[0] ?? '');
+    if (file) {
+      outgoing.writeHead(200, { 'content-type': file.type });
+      return void outgoing.end(file.body);
+    }
     if (answer && isStream) {
       outgoing.writeHead(answer.status, answer.headers);
       return void outgoing.end();
@@ -43,6 +60,7 @@ export async function startProxy(target: string): Promise<Proxy> {
         const keep = buffering && path.startsWith('/api/sse/');
         answered.on('data', (part: Buffer) => void (keep ? held.push(part) : outgoing.write(part)));
         answered.on('end', () => outgoing.end(Buffer.concat(held)));
+        answered.on('error', () => outgoing.destroy());
         if (!keep) outgoing.flushHeaders();
       },
     );
@@ -54,6 +72,9 @@ export async function startProxy(target: string): Promise<Proxy> {
   const cutAll = () => [...open].forEach((response) => response.destroy());
   return {
     url: `http://127.0.0.1:${port}`,
+    target(url) {
+      target = url;
+    },
     buffer(on) {
       buffering = on;
       cutAll();
