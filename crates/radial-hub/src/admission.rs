@@ -23,12 +23,9 @@ pub(crate) fn admit(
     request: &PublishRequest,
     new_id: impl FnOnce() -> String,
 ) -> Result<Entry, Problem> {
-    let event_type = registry.get(request.event_type.as_str()).ok_or_else(|| {
-        Problem::new(
-            Code::UnknownEventType,
-            format!("{} is not in the registry", request.event_type),
-        )
-    })?;
+    let event_type = registry
+        .get(request.event_type.as_str())
+        .ok_or_else(|| unknown_type(registry, grants, request))?;
     let policy = &event_type.policy;
     check_rights(grants, request, policy)?;
     let (user, session) = identity(grants, request)?;
@@ -69,6 +66,22 @@ pub(crate) fn admit(
     Ok(Entry { draft: Draft::new(head, &content), fingerprint, change })
 }
 
+/// A type that is not registered, with the nearest one that the credential may publish.
+fn unknown_type(registry: &Registry, grants: &Grants, request: &PublishRequest) -> Problem {
+    let name = &request.event_type;
+    let near = registry.nearest(name.as_str(), |event_type| {
+        any_matches(&grants.publish, event_type.name.as_str())
+            && may_publish(grants, &event_type.policy)
+    });
+    let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    Problem::new(Code::UnknownEventType, format!("{name} is not in the registry{hint}"))
+}
+
+fn may_publish(grants: &Grants, policy: &Policy) -> bool {
+    let roles = &policy.publish_roles;
+    roles.is_empty() || grants.sees_all || grants.has_any_role(roles)
+}
+
 fn check_rights(grants: &Grants, request: &PublishRequest, policy: &Policy) -> Result<(), Problem> {
     let forbidden = |detail: String| Err(Problem::new(Code::Forbidden, detail));
     if request.tenant.as_ref().is_some_and(|tenant| *tenant != grants.tenant) {
@@ -80,8 +93,7 @@ fn check_rights(grants: &Grants, request: &PublishRequest, policy: &Policy) -> R
     if !any_matches(&grants.channels, request.channel.as_str()) {
         return forbidden(format!("the credential may not use the channel {}", request.channel));
     }
-    let roles = &policy.publish_roles;
-    if !roles.is_empty() && !grants.sees_all && !grants.has_any_role(roles) {
+    if !may_publish(grants, policy) {
         return forbidden(format!(
             "publishing {} needs a role that the credential lacks",
             request.event_type
@@ -135,12 +147,12 @@ fn check_schema<'a>(
     let data: Value = serde_json::from_str(&request.data)
         .map_err(|error| Problem::new(Code::MalformedJson, format!("eventData: {error}")))?;
     version.validate(&data).map_err(|violations| {
-        let places = if violations.len() == 1 { "place breaks" } else { "places break" };
+        let places = if violations.len() == 1 { "place" } else { "places" };
         let detail = format!(
-            "{} {places} version {} of {}",
-            violations.len(),
+            "eventData breaks the schema of {}, version {}, in {} {places}",
+            request.event_type,
             version.name(),
-            request.event_type
+            violations.len()
         );
         let mut problem = Problem::new(Code::SchemaViolation, detail);
         problem.errors = violations

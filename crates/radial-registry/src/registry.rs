@@ -15,6 +15,10 @@ use crate::event_type::EventType;
 use crate::file::{self, Folder};
 use crate::lint;
 use crate::problem::{Place, Report, Rule};
+use crate::suggest;
+
+/// So many names are compared with one that is not known.
+const COMPARED_MAX: usize = 128;
 
 /// Most event types in a registry.
 pub const TYPES_MAX: usize = 10_000;
@@ -106,6 +110,19 @@ impl Registry {
     /// As [`get`](Self::get), for those who keep the type longer than the registry.
     pub fn get_shared(&self, event_type: &str) -> Option<Arc<EventType>> {
         self.types.get(event_type).cloned()
+    }
+
+    /// The registered name that was probably meant by one that is not, among the types that
+    /// `may` admits. In a large registry not all are looked at; those of the same domain first.
+    pub fn nearest(&self, name: &str, may: impl Fn(&EventType) -> bool) -> Option<&str> {
+        let domain = |name: &str| name.split(['.', ':']).next().unwrap_or_default().to_owned();
+        let wanted = domain(name);
+        let (same, other): (Vec<&str>, Vec<&str>) = self
+            .iter()
+            .filter(|event_type| may(event_type))
+            .map(|event_type| event_type.name.as_str())
+            .partition(|known| domain(known) == wanted);
+        suggest::nearest(name, same.into_iter().chain(other).take(COMPARED_MAX))
     }
 
     /// All types, in the order of their names.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use radial_hub::{Frame, HistoryQuery, Start, SubscribeRequest};
-use radial_protocol::Code;
 use radial_protocol::event::Persistence;
+use radial_protocol::grants::Grants;
 use radial_protocol::names::UserId;
+use radial_protocol::{Code, Pattern};
 use serde_json::{Value, json};
 
-use crate::support::{TestHub, request, selection};
+use crate::support::{TestHub, fill, request, selection};
 
 async fn publish(test: &TestHub, event: Value) -> Result<radial_protocol::answer::Accepted, Code> {
     let mut results = test.hub.publish(&test.grants, vec![request(&event)]).await.unwrap();
@@ -63,6 +64,54 @@ async fn each_refusal_has_its_code() {
     let refused: u64 =
         test.hub.stats().tallies().refused_events.iter().map(|(_, count)| count).sum();
     assert_eq!(refused, 10);
+}
+
+#[tokio::test]
+async fn an_unknown_type_is_answered_with_the_nearest_that_may_be_published() {
+    let test = TestHub::new();
+    let detail = |grants: Grants, event_type: &str| {
+        let event = json!({"eventType": event_type, "eventData": {}});
+        let (hub, grants) = (Arc::clone(&test.hub), Arc::new(grants));
+        async move {
+            let mut results = hub.publish(&grants, vec![request(&event)]).await.unwrap();
+            results.pop().unwrap().unwrap_err().detail
+        }
+    };
+    let all = Grants::clone(&test.grants);
+    let told = detail(all.clone(), "card.move").await;
+    assert_eq!(told, "card.move is not in the registry; did you mean card.moved?");
+    let only = Grants { publish: vec![Pattern::new("card.updated").unwrap()], ..all.clone() };
+    assert!(detail(only, "card.move").await.ends_with("did you mean card.updated?"));
+    let none = Grants { publish: Vec::new(), ..all };
+    assert_eq!(detail(none, "card.move").await, "card.move is not in the registry");
+}
+
+#[tokio::test]
+async fn a_page_of_history_ends_after_so_many_events_and_goes_on_from_there() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path(), 101_000).await;
+    let test = TestHub::with_config(|config| config.folder = folder.path().to_owned());
+    let wanted = json!({"eventType": "notification:new", "eventData": {
+        "id": "n", "type": "info", "title": "t"}});
+    publish(&test, wanted).await.unwrap();
+    let mut types = selection(&["*"]);
+    types.types = vec![Pattern::new("notification:*").unwrap()];
+    let mut query = HistoryQuery {
+        selection: types,
+        start: Start::Earliest,
+        until: None,
+        limit: 10,
+        correlation_id: None,
+        user: None,
+        session: None,
+    };
+    let first = test.hub.history(&test.grants, &query).unwrap();
+    assert_eq!((first.events.len(), first.complete), (0, false));
+    assert_eq!(first.cursor.offset.get(), 100_000);
+    query.start = Start::After(first.cursor);
+    let second = test.hub.history(&test.grants, &query).unwrap();
+    assert_eq!((second.events.len(), second.complete), (1, true));
+    assert_eq!(second.cursor.offset.get(), 101_001);
 }
 
 #[tokio::test]

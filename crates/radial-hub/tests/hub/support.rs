@@ -1,15 +1,19 @@
 //! A hub in a temporary folder, and requests to it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use radial_fanout::TimelineLimit;
 use radial_hub::{Config, Hub, Runtime};
+use radial_log::{Append, Clock, EmbeddedLog, Entry, EventLog as _, RealDisk};
 use radial_protocol::envelope::{PublishRequest, parse_publish};
+use radial_protocol::event::{Content, Draft, Head};
 use radial_protocol::filter::Selection;
 use radial_protocol::grants::Grants;
 use radial_protocol::limits::Limits;
-use radial_protocol::{Pattern, Problem, TenantId, TimeMs};
+use radial_protocol::names::EventId;
+use radial_protocol::{EventTypeName, Pattern, Problem, TenantId, TimeMs};
 use radial_registry::Registry;
 
 /// A hub with its folder and one grant for everything.
@@ -50,6 +54,40 @@ impl TestHub {
 
     pub(crate) fn new() -> Self {
         Self::with_config(|_| {})
+    }
+}
+
+/// Puts so many events of the type `user.updated` into the log of a folder.
+pub(crate) async fn fill(folder: &Path, count: usize) {
+    let log = EmbeddedLog::open(radial_log::Config {
+        folder: folder.to_owned(),
+        boot: None,
+        settings: radial_log::Settings::default(),
+        disk: Arc::new(RealDisk),
+        clock: Clock::new(|| TimeMs(1_000), || Duration::ZERO),
+        random: Box::new(|| 7),
+        on_commit: Box::new(|_, _| {}),
+    })
+    .unwrap();
+    let tenant = TenantId::new("acme").unwrap();
+    log.open_tenant(&tenant).unwrap();
+    let entry = |n: usize| {
+        let event_type = EventTypeName::new("user.updated").unwrap();
+        let head = Head::new(EventId::new(&format!("e-{n}")).unwrap(), event_type);
+        let content = Content {
+            tenant: &tenant,
+            data: "{\"userId\":\"u\"}",
+            version: "1",
+            timestamp: None,
+            causation_id: None,
+        };
+        Entry { draft: Draft::new(head, &content), fingerprint: None, change: None }
+    };
+    let events: Vec<usize> = (0..count).collect();
+    for batch in events.chunks(10_000) {
+        let entries = batch.iter().map(|n| entry(*n)).collect();
+        let tenant = tenant.clone();
+        log.append(Append { tenant, entries, atomic: false, now: TimeMs(1_000) }).await.unwrap();
     }
 }
 
