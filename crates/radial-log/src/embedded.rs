@@ -85,7 +85,7 @@ pub enum OpenError {
 
 /// The log of a single node, in a folder of its own.
 pub struct EmbeddedLog {
-    store: Arc<Store>,
+    pub(crate) store: Arc<Store>,
     tenants: Arc<RwLock<HashMap<TenantId, Arc<Tenant>>>>,
     queue: Arc<CommitQueue>,
     counters: Arc<Counters>,
@@ -160,7 +160,7 @@ impl EmbeddedLog {
         self.counters.fsyncs.load(Ordering::Relaxed)
     }
 
-    fn tenant(&self, id: &TenantId) -> Option<Arc<Tenant>> {
+    pub(crate) fn tenant(&self, id: &TenantId) -> Option<Arc<Tenant>> {
         self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 

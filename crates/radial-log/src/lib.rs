@@ -16,6 +16,8 @@
 //! This crate must never know HTTP, subscribers, tokens, schemas or the clock: times and random
 //! bits come in as arguments.
 
+#[cfg(test)]
+mod bounds_tests;
 mod clock;
 mod committer;
 mod disk;
@@ -29,6 +31,7 @@ mod merge;
 mod queue;
 mod reading;
 mod record;
+mod renewal;
 mod retention;
 mod settings;
 mod slot;
@@ -46,4 +49,5 @@ pub use event_log::{
     EventLog, Fingerprint, Health, Item, Missing, MissingReason, OnCommit, Outcome, Page,
     PageLimit, ReadError, Standing, Usage,
 };
+pub use renewal::renew_epochs;
 pub use settings::{Durability, Keep, Retention, Settings};

@@ -20,5 +20,5 @@ mod watch;
 pub use app::Mode;
 pub use auth::AuthError;
 pub use http::routes::{Access, ROUTES, Route};
-pub use radial_log::doctor;
+pub use radial_log::{doctor, renew_epochs};
 pub use server::{RunError, Server, run};

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use radial_client::{Client, ClientConfig};
 
-use crate::commands::{config, dev, doctor, events, publish, registry, serve, tail};
+use crate::commands::{config, dev, doctor, events, publish, registry, renew_epochs, serve, tail};
 use crate::failure::Failure;
 
 /// A self-hosted real-time event hub.
@@ -29,11 +29,12 @@ pub(crate) enum Command {
     Tail(tail::TailArgs),
     Events(events::EventsArgs),
     Doctor(doctor::DoctorArgs),
+    RenewEpochs(renew_epochs::RenewEpochsArgs),
     /// Work on a registry of event types
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  radial registry check ./registry")]
     Registry(registry::RegistryCommand),
     /// Read about the configuration
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  radial config docs > docs/config.md")]
     Config(config::ConfigCommand),
 }
 
@@ -76,12 +77,12 @@ mod tests {
     #[test]
     fn every_command_shows_an_example() {
         fn check(command: &clap::Command) {
-            let mut commands = command.get_subcommands().peekable();
-            if commands.peek().is_none() {
-                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(help.contains("Example"), "{}", command.get_name());
-            }
-            commands.filter(|command| command.get_name() != "help").for_each(check);
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example"), "{}", command.get_name());
+            command
+                .get_subcommands()
+                .filter(|command| command.get_name() != "help")
+                .for_each(check);
         }
         check(&Cli::command());
     }

@@ -7,6 +7,7 @@ pub(crate) mod events;
 mod hub;
 pub(crate) mod publish;
 pub(crate) mod registry;
+pub(crate) mod renew_epochs;
 pub(crate) mod serve;
 pub(crate) mod tail;
 
@@ -22,6 +23,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Tail(args) => tail::run(args).await,
         Command::Events(args) => events::run(args).await,
         Command::Doctor(args) => doctor::run(&args),
+        Command::RenewEpochs(args) => renew_epochs::run(&args),
         Command::Registry(command) => registry::run(&command),
         Command::Config(command) => config::run(&command),
     }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use radial_log::doctor::inspect;
-use radial_log::{Effect, EventLog as _, OpenError, Outcome};
+use radial_log::{Effect, EventLog as _, OpenError, Outcome, renew_epochs};
 use radial_protocol::Offset;
 use radial_protocol::event::Persistence;
 
 use crate::support::{
-    Folder, Opening, append, cards, change, entry, keyed, offsets, open, segments, wait_until,
+    Folder, Opening, append, cards, change, entry, keyed, offsets, open, segments, tenant,
+    wait_until,
 };
 
 #[tokio::test]
@@ -46,6 +47,26 @@ async fn the_doctor_finds_damage_and_refuses_a_folder_in_use() {
     std::fs::write(newest, bytes).unwrap();
     let report = inspect(image.path()).unwrap();
     assert!(report.findings.iter().any(|what| what.contains("is damaged")), "{report:?}");
+}
+
+#[tokio::test]
+async fn a_restored_folder_gets_new_epochs_and_keeps_the_rest() {
+    let folder = Folder::new();
+    let log = open(&folder, "a");
+    folder.remember_store();
+    log.append(append(vec![keyed("e-1", 1)])).await.unwrap();
+    log.append(append(vec![change(Effect::Replace, None, "{}")])).await.unwrap();
+    assert!(matches!(renew_epochs(folder.path(), || 7), Err(OpenError::InUse(_))));
+    let before = log.bounds(&tenant()).unwrap().epoch;
+    let copy = folder.crash_image();
+    let renewed = renew_epochs(copy.path(), || 7).unwrap();
+    let [(_, old, new)] = &renewed[..] else { panic!("{renewed:?}") };
+    assert_eq!((*old, new.get()), (before, 7));
+    let restored = open(&copy, "a");
+    assert_eq!(restored.bounds(&tenant()).unwrap().epoch, *new);
+    assert_eq!((offsets(&restored, Offset::ZERO), cards(&restored).1.len()), (vec![1, 2], 1));
+    let again = restored.append(append(vec![keyed("e-1", 1)])).await.unwrap();
+    assert!(matches!(again[..], [Outcome::Duplicate(at)] if at.cursor.epoch == *new));
 }
 
 /// A folder of a format as a hub of that time left it.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use radial_log::{
-    Append, AppendError, Effect, EventLog as _, Item, MissingReason, Outcome, PageLimit,
+    Append, AppendError, Effect, EntitySelection, EventLog as _, Item, MissingReason, Outcome,
+    PageLimit,
 };
-use radial_protocol::Offset;
 use radial_protocol::event::{Persistence, TimeMs};
+use radial_protocol::{Offset, Pattern};
 
 use crate::support::{Folder, append, change, entry, keyed, offsets, open, tenant};
 
@@ -270,6 +271,42 @@ async fn entities_are_read_page_by_page_from_memory_and_store_at_one_place() {
         .map(|id| (format!("card-{id:02}"), if [1, 4].contains(&id) { 2 } else { 1 }))
         .collect();
     assert_eq!((place, found), (13, expected));
+}
+
+#[tokio::test]
+async fn a_page_of_entities_ends_by_its_bytes() {
+    let folder = Folder::new();
+    let log = open(&folder, "a");
+    let state = format!("{{\"text\":\"{}\"}}", "x".repeat(300 * 1024));
+    for n in 0..10 {
+        let mut one = change(Effect::Replace, None, &state);
+        one.change.as_mut().unwrap().entity.id = format!("card-{n}").parse().unwrap();
+        log.append(append(vec![one])).await.unwrap();
+    }
+    for from_store in [false, true] {
+        if from_store {
+            crate::support::wait_until("the store", || log.usage().entities == 10).await;
+        }
+        let selection = EntitySelection {
+            channels: vec![Pattern::All],
+            types: vec!["card".parse().unwrap()],
+            id: None,
+            after: None,
+        };
+        let mut pages = log.entities(&tenant(), selection).unwrap();
+        let mut sizes = Vec::new();
+        loop {
+            let page = pages.next_page(1_000).unwrap();
+            if page.is_empty() {
+                break;
+            }
+            sizes.push(page.len());
+        }
+        assert_eq!(sizes.iter().sum::<usize>(), 10);
+        if from_store {
+            assert!(sizes.iter().all(|size| *size <= 4), "{sizes:?}: a page holds about a MiB");
+        }
+    }
 }
 
 #[tokio::test]

@@ -13,13 +13,14 @@ use crate::output;
 /// The flags of a hub; they win over variables and over the file.
 #[derive(Debug, Args)]
 pub(crate) struct ServerArgs {
-    /// The address to listen on; with port 0 a free one is chosen and printed
+    /// The address to listen on; with port 0 a free one is chosen and printed [default:
+    /// `server.listen`, 127.0.0.1:7070]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
-    /// The folder of the hub's data
+    /// The folder of the hub's data [default: `server.data`, ./radial-data]
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
-    /// How log lines are written
+    /// How log lines are written [default: `server.log_format`, text]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
 }
