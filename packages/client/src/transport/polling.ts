@@ -104,7 +104,9 @@ export class PollingClient implements Transport {
     const sink = this.#sink;
     this.#cursor = cursor;
     if (gap) sink.frame({ name: 'gap', data: gap, cursor: gap.to ?? undefined });
-    for (const data of snapshot) sink.frame({ name: 'snapshot', data });
+    for (const data of snapshot) {
+      sink.frame({ name: 'snapshot', data, cursor: data.done ? cursor : undefined });
+    }
     for (const data of events) sink.frame({ name: 'event', data, cursor: data.cursor });
     for (const data of redeliveries) sink.frame({ name: 'redelivery', data });
     const policy = JSON.stringify([flags, polling]);

@@ -6,7 +6,7 @@ import { isExpressible, runCase, type Case } from './runner.js';
 
 const FOLDER = new URL('../../../../conformance/cases/', import.meta.url);
 /** The transports that the hub has so far. */
-const TRANSPORTS: TransportName[] = ['sse'];
+const TRANSPORTS: TransportName[] = ['sse', 'polling'];
 /** What a case is called there. */
 const WORDS: Record<TransportName, string> = {
   sse: 'sse',

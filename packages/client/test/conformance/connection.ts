@@ -12,6 +12,9 @@ export interface Item {
   id: string | undefined;
 }
 
+/** What there is over long poll. */
+const POLLED = ['event', 'gap', 'snapshot'];
+
 const PATIENCE_MS = 10_000;
 
 export class CaseConnection {
@@ -19,8 +22,15 @@ export class CaseConnection {
   #wake: () => void = () => {};
   #end: End | undefined;
   #transport: Transport | undefined;
+  #isOpen = false;
   #newest = 0;
   readonly #ids = new Set<string>();
+  /** The kinds that this transport has; undefined for all. */
+  readonly kinds: readonly string[] | undefined;
+
+  private constructor(kinds: readonly string[] | undefined) {
+    this.kinds = kinds;
+  }
 
   /** Opens it; resolves when it has said something, or was refused. */
   static async open(
@@ -29,10 +39,14 @@ export class CaseConnection {
     query: Record<string, string>,
     headers: Record<string, string>,
   ): Promise<CaseConnection> {
-    const { channels = 'main', types = '*', ...start } = query;
+    const { channels = 'main', types = '*', userId, sessionId, snapshot, ...start } = query;
     const { 'Last-Event-ID': place, ...others } = headers;
-    const settings = settingsOf({ headers: others });
-    const connection = new CaseConnection();
+    const settings = settingsOf({
+      headers: others,
+      ...(userId && { userId }),
+      ...(sessionId && { sessionId }),
+    });
+    const connection = new CaseConnection(transport === 'polling' ? POLLED : undefined);
     const Client = await loadTransport(transport, settings);
     const sink = {
       bytes: () => {},
@@ -44,11 +58,11 @@ export class CaseConnection {
       channels: channels.split(','),
       types: types.split(','),
       start,
-      snapshot: [],
+      snapshot: snapshot?.split(',') ?? [],
       token: null,
     };
     connection.#transport = new Client({ ...request, cursor: place || null }, sink, settings);
-    await connection.#until(() => connection.#items.length > 0);
+    await connection.#until(() => connection.#isOpen);
     return connection;
   }
 
@@ -69,12 +83,16 @@ export class CaseConnection {
 
   #take({ name, data, cursor }: Frame): void {
     this.#check(name, data, cursor);
-    this.#items.push({ kind: name, json: data, id: cursor });
+    this.#isOpen = true;
+    if (!this.kinds || this.kinds.includes(name)) {
+      this.#items.push({ kind: name, json: data, id: cursor });
+    }
     this.#wake();
   }
 
   #finish(end: End): void {
     this.#end = end;
+    this.#isOpen = true;
     this.#items.push({ kind: 'end', json: null, id: undefined });
     this.#wake();
   }

@@ -145,6 +145,7 @@ class Run {
     for (const expected of step.expect) {
       const { save, ...rest } = expected;
       const [kind, raw] = Object.entries(rest)[0] as [string, any];
+      if (connection.kinds && !connection.kinds.includes(kind)) continue;
       const pattern = this.#variables.fill(raw);
       let item: Item;
       for (let heartbeats = 0; ;) {
