@@ -17,6 +17,12 @@ mod server;
 mod transport;
 mod watch;
 
+/// Signing tokens, for the command that does.
+pub mod mint {
+    pub use radial_auth::Algorithm;
+    pub use radial_auth::token::mint::SigningKey;
+}
+
 pub use app::Mode;
 pub use auth::AuthError;
 pub use http::routes::{Access, ROUTES, Route};

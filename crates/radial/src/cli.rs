@@ -3,7 +3,9 @@
 use clap::{Args, Parser, Subcommand};
 use radial_client::{Client, ClientConfig};
 
-use crate::commands::{config, dev, doctor, events, publish, registry, renew_epochs, serve, tail};
+use crate::commands::{
+    config, dev, doctor, events, publish, registry, renew_epochs, serve, tail, token,
+};
 use crate::failure::Failure;
 
 /// A self-hosted real-time event hub.
@@ -28,6 +30,7 @@ pub(crate) enum Command {
     Publish(publish::PublishArgs),
     Tail(tail::TailArgs),
     Events(events::EventsArgs),
+    Token(Box<token::TokenArgs>),
     Doctor(doctor::DoctorArgs),
     RenewEpochs(renew_epochs::RenewEpochsArgs),
     /// Work on a registry of event types

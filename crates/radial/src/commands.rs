@@ -10,6 +10,7 @@ pub(crate) mod registry;
 pub(crate) mod renew_epochs;
 pub(crate) mod serve;
 pub(crate) mod tail;
+pub(crate) mod token;
 
 use crate::cli::Command;
 use crate::failure::Failure;
@@ -22,6 +23,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Publish(args) => publish::run(args).await,
         Command::Tail(args) => tail::run(args).await,
         Command::Events(args) => events::run(args).await,
+        Command::Token(args) => token::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::RenewEpochs(args) => renew_epochs::run(&args),
         Command::Registry(command) => registry::run(&command),

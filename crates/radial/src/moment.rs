@@ -1,6 +1,15 @@
 //! Milliseconds since 1970 as a date and time of day, UTC.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 const MS_PER_DAY: u64 = 86_400_000;
+
+/// The time of day.
+#[expect(clippy::disallowed_methods, reason = "a command may look at the clock")]
+pub(crate) fn now_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}
 
 /// Writes a time as `2026-01-31T23:59:59.999Z`.
 pub(crate) fn utc(ms: u64) -> String {

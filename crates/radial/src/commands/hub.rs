@@ -63,7 +63,9 @@ pub(crate) async fn run(
         let _ = output::print(&format!("listening on http://{address}\n{}", welcome(address)));
     };
     radial_server::run(config, mode, announce).await.map_err(|error| match error {
-        RunError::NotLoopback(_) | RunError::NoTls => Failure::Unusable(error.to_string()),
+        RunError::NotLoopback(_) | RunError::NoTls | RunError::Auth(_) => {
+            Failure::Unusable(error.to_string())
+        }
         _ => Failure::Failed(error.to_string()),
     })
 }

@@ -10,4 +10,5 @@
 mod crash;
 mod history;
 mod program;
+mod secrets;
 mod stop;
