@@ -20,4 +20,5 @@ mod poll;
 mod requests;
 mod stream;
 mod strings;
+mod visibility;
 mod watched;

@@ -1,0 +1,248 @@
+//! Who sees what: one table of readers and events, asked of every endpoint that shows events or
+//! what they have changed. What a reader may see is worked out here once more, independently.
+
+use std::collections::BTreeSet;
+
+use radial_testkit::credentials::token;
+use radial_testkit::{Frame, Stream, TestServer};
+use serde_json::{Value, json};
+
+const TYPES: &str = r#"
+[types."open.said"]
+persistence = "durable"
+[types."open.said".versions.1.schema]
+
+[types."staff.said"]
+persistence = "durable"
+subscribeRoles = ["staff"]
+[types."staff.said".versions.1.schema]
+
+[types."own.said"]
+persistence = "durable"
+scope = "user"
+[types."own.said".versions.1.schema]
+
+[types."tab.said"]
+persistence = "durable"
+scope = "session"
+[types."tab.said".versions.1.schema]
+
+[types."doc.saved"]
+persistence = "durable"
+entity = { type = "doc", id = "/id", state = "replace" }
+[types."doc.saved".versions.1.schema]
+type = "object"
+required = ["id"]
+
+[types."paper.saved"]
+persistence = "durable"
+subscribeRoles = ["staff"]
+entity = { type = "paper", id = "/id", state = "replace" }
+[types."paper.saved".versions.1.schema]
+type = "object"
+required = ["id"]
+
+[types."theme.saved"]
+persistence = "durable"
+scope = "user"
+entity = { type = "theme", id = "$userId", state = "replace" }
+[types."theme.saved".versions.1.schema]
+"#;
+
+const ENTITIES: [&str; 3] = ["doc", "paper", "theme"];
+
+struct Reader {
+    user: &'static str,
+    session: &'static str,
+    roles: &'static [&'static str],
+}
+
+const READERS: [Reader; 6] = [
+    Reader { user: "u1", session: "s1", roles: &[] },
+    Reader { user: "u1", session: "s2", roles: &[] },
+    Reader { user: "u2", session: "s3", roles: &["editor"] },
+    Reader { user: "u3", session: "s4", roles: &["staff"] },
+    Reader { user: "u4", session: "s5", roles: &["editor", "staff"] },
+    Reader { user: "u5", session: "s1x", roles: &["other"] },
+];
+
+/// Everything is published by user `u1` in session `s1`.
+struct Said {
+    id: String,
+    event_type: &'static str,
+    audience: Option<Value>,
+}
+
+fn said() -> Vec<Said> {
+    let audiences = [
+        None,
+        Some(json!({"users": ["u2"]})),
+        Some(json!({"sessions": ["s2"]})),
+        Some(json!({"roles": ["editor"]})),
+        Some(json!({"users": ["u1"], "roles": ["staff"]})),
+    ];
+    let mut all = Vec::new();
+    for event_type in ["open.said", "staff.said", "own.said", "tab.said"] {
+        for (number, audience) in audiences.iter().enumerate() {
+            let id = format!("{event_type}-{number}");
+            all.push(Said { id, event_type, audience: audience.clone() });
+        }
+    }
+    for event_type in ["doc.saved", "paper.saved", "theme.saved"] {
+        all.push(Said { id: event_type.to_owned(), event_type, audience: None });
+    }
+    all
+}
+
+impl Reader {
+    fn may_see(&self, said: &Said) -> bool {
+        let names = |list: &str, name: &str| {
+            let audience = said.audience.as_ref();
+            let list = audience.and_then(|audience| audience[list].as_array());
+            list.is_some_and(|list| list.iter().any(|entry| entry == name))
+        };
+        let of_audience = said.audience.is_none()
+            || names("users", self.user)
+            || names("sessions", self.session)
+            || self.roles.iter().any(|role| names("roles", role));
+        let of_type = match said.event_type {
+            "staff.said" | "paper.saved" => self.roles.contains(&"staff"),
+            "own.said" | "theme.saved" => self.user == "u1",
+            "tab.said" => self.session == "s1" && self.user == "u1",
+            _ => true,
+        };
+        of_audience && of_type
+    }
+
+    fn bearer(&self) -> String {
+        token(&json!({
+            "sub": self.user, "sid": self.session, "roles": self.roles,
+            "radial": {"history": true},
+        }))
+    }
+
+    fn sees(&self, said: &[Said]) -> BTreeSet<String> {
+        said.iter().filter(|said| self.may_see(said)).map(|said| said.id.clone()).collect()
+    }
+
+    fn sees_entities(&self) -> BTreeSet<String> {
+        let all = said();
+        let of = |entity: &&str| all.iter().find(|said| said.id == format!("{entity}.saved"));
+        let seen =
+            ENTITIES.iter().filter(|entity| of(entity).is_some_and(|said| self.may_see(said)));
+        seen.map(ToString::to_string).collect()
+    }
+}
+
+fn ids<'a>(events: impl IntoIterator<Item = &'a Value>) -> BTreeSet<String> {
+    events.into_iter().map(|event| event["eventId"].as_str().unwrap().to_owned()).collect()
+}
+
+fn events_of(frames: &[Frame]) -> BTreeSet<String> {
+    let events: Vec<Value> =
+        frames.iter().filter(|frame| frame.is_event()).map(|frame| frame.json().unwrap()).collect();
+    ids(&events)
+}
+
+/// The entity types in the snapshot that a stream begins with.
+async fn snapshot(stream: &mut Stream) -> BTreeSet<String> {
+    let frames = stream.until(|frame| frame.is_control("live")).await.unwrap();
+    let snapshots = frames.iter().filter(|frame| frame.is_control("snapshot"));
+    let snapshots = snapshots.map(|frame| frame.json().unwrap());
+    let filled = snapshots.filter(|chunk| !chunk["entities"].as_array().unwrap().is_empty());
+    filled.map(|chunk| chunk["type"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn hub() -> (TestServer, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("said.toml"), TYPES).unwrap();
+    let registry = folder.path().display().to_string();
+    (TestServer::serve(&[("hub.registry", &registry)]).await.unwrap(), folder)
+}
+
+async fn publish(hub: &TestServer, said: &[Said]) {
+    let publisher = token(&json!({
+        "sub": "u1", "sid": "s1", "roles": ["editor", "staff"], "radial": {"publish": ["*"]},
+    }));
+    for Said { id, event_type, audience } in said {
+        let mut event = json!({"eventType": event_type, "eventId": id, "eventData": {"id": "x"}});
+        if let Some(audience) = audience {
+            event["audience"] = audience.clone();
+        }
+        let answer = hub.publish_as(&publisher, &event).await.unwrap();
+        assert_eq!(answer.status, 201, "{id}: {:?}", answer.json());
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_seen_is_the_same_everywhere() {
+    let (hub, _registry) = hub().await;
+    let said = said();
+    let mut live = Vec::new();
+    for reader in &READERS {
+        let mut stream = hub.stream_as(&reader.bearer(), "").await.unwrap();
+        stream.until(|frame| frame.is_control("live")).await.unwrap();
+        live.push(stream);
+    }
+    publish(&hub, &said).await;
+    let end = Said { id: "end".to_owned(), event_type: "open.said", audience: None };
+    publish(&hub, &[end]).await;
+    for (reader, stream) in READERS.iter().zip(&mut live) {
+        let mut expected = reader.sees(&said);
+        expected.insert("end".to_owned());
+        let bearer = reader.bearer();
+        let get = async |path: &str| {
+            let answer = hub.get_as(&bearer, path).await.unwrap();
+            assert_eq!(answer.status, 200, "{path}: {:?}", answer.json());
+            answer.json().unwrap()
+        };
+        let is_end = |frame: &Frame| frame.is_event() && frame.json().unwrap()["eventId"] == "end";
+        let seen = events_of(&stream.until(is_end).await.unwrap());
+        assert_eq!(seen, expected, "live, {}", reader.session);
+        let mut replay = hub.stream_as(&bearer, "?cursor=earliest").await.unwrap();
+        let seen = events_of(&replay.until(|frame| frame.is_control("live")).await.unwrap());
+        assert_eq!(seen, expected, "replay, {}", reader.session);
+        for path in ["/api/poll?cursor=earliest", "/api/events?limit=1000"] {
+            let seen = ids(get(path).await["events"].as_array().unwrap());
+            assert_eq!(seen, expected, "{path}, {}", reader.session);
+        }
+        let entities = reader.sees_entities();
+        let mut seen = BTreeSet::new();
+        for entity in ENTITIES {
+            let page = get(&format!("/api/entities/{entity}")).await;
+            if !page["entities"].as_array().unwrap().is_empty() {
+                seen.insert(entity.to_owned());
+            }
+            let one = if entity == "theme" { "u1" } else { "x" };
+            let one = hub.get_as(&bearer, &format!("/api/entities/{entity}/{one}")).await.unwrap();
+            let status = if entities.contains(entity) { 200 } else { 404 };
+            assert_eq!(one.status, status, "{entity}, {}", reader.session);
+        }
+        assert_eq!(seen, entities, "entities, {}", reader.session);
+        let mut with_state = hub.stream_as(&bearer, "?snapshot=doc,paper,theme").await.unwrap();
+        assert_eq!(snapshot(&mut with_state).await, entities, "snapshot, {}", reader.session);
+    }
+}
+
+#[tokio::test]
+async fn publish_roles_decide_who_may_publish() {
+    let folder = tempfile::tempdir().unwrap();
+    let types = TYPES
+        .replace("[types.\"open.said\"]\n", "[types.\"open.said\"]\npublishRoles = [\"staff\"]\n");
+    std::fs::write(folder.path().join("said.toml"), types).unwrap();
+    let registry = folder.path().display().to_string();
+    let hub = TestServer::serve(&[("hub.registry", &registry)]).await.unwrap();
+    let event = json!({"eventType": "open.said", "eventData": {}});
+    let of = |role: &str, patterns: &str| {
+        token(&json!({"sub": "u1", "roles": [role], "radial": {"publish": [patterns]}}))
+    };
+    for (bearer, status) in [
+        (of("staff", "*"), 201),
+        (of("staff", "open.*"), 201),
+        (of("staff", "doc.*"), 403),
+        (of("editor", "*"), 403),
+        (token(&json!({"radial": {"publish": ["*"], "actAs": true}})), 403),
+    ] {
+        assert_eq!(hub.publish_as(&bearer, &event).await.unwrap().status, status);
+    }
+}
