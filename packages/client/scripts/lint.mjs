@@ -8,6 +8,7 @@ const CHECKS = [
   ['prettier', '--check', '--log-level', 'warn', '.'],
   ['node', 'scripts/build.mjs'],
   ['node', 'scripts/size.mjs'],
+  ['node', 'scripts/api-page.mjs', '--check'],
   ['publint', '--strict'],
   ['attw', '--pack', '--profile', 'esm-only', '--no-color', '--format', 'ascii'],
   ['knip'],
