@@ -27,6 +27,7 @@
 //! # }
 //! ```
 
+mod admin;
 mod backoff;
 mod client;
 mod error;
@@ -39,6 +40,7 @@ mod query;
 pub mod sse;
 mod subscription;
 
+pub use admin::AdminRequest;
 pub use backoff::Backoff;
 pub use client::{ANSWER_BYTES_MAX, Client, ClientConfig};
 pub use error::ClientError;

@@ -10,6 +10,7 @@ mod clock;
 pub mod config;
 mod connections;
 mod http;
+pub mod keys;
 pub mod logging;
 mod metrics;
 mod rates;

@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use radial_client::{Client, ClientConfig};
 
 use crate::commands::{
-    config, dev, doctor, events, publish, registry, renew_epochs, serve, tail, token,
+    admin, config, dev, doctor, events, keys, publish, registry, renew_epochs, serve, tail, token,
 };
 use crate::failure::Failure;
 
@@ -33,6 +33,12 @@ pub(crate) enum Command {
     Token(Box<token::TokenArgs>),
     Doctor(doctor::DoctorArgs),
     RenewEpochs(renew_epochs::RenewEpochsArgs),
+    /// Work on API keys
+    #[command(subcommand, after_help = "Example:\n  radial keys list")]
+    Keys(keys::KeysCommand),
+    /// Operate a hub
+    #[command(subcommand, after_help = "Example:\n  radial admin status")]
+    Admin(admin::AdminCommand),
     /// Work on a registry of event types
     #[command(subcommand, after_help = "Example:\n  radial registry check ./registry")]
     Registry(registry::RegistryCommand),

@@ -1,10 +1,12 @@
 //! The commands, one file each.
 
+pub(crate) mod admin;
 pub(crate) mod config;
 pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod events;
 mod hub;
+pub(crate) mod keys;
 pub(crate) mod publish;
 pub(crate) mod registry;
 pub(crate) mod renew_epochs;
@@ -26,6 +28,8 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Token(args) => token::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::RenewEpochs(args) => renew_epochs::run(&args),
+        Command::Keys(command) => keys::run(command).await,
+        Command::Admin(command) => admin::run(command).await,
         Command::Registry(command) => registry::run(&command),
         Command::Config(command) => config::run(&command),
     }

@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::failure::Failure;
 use crate::moment;
+use crate::output::Output;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,6 +39,42 @@ pub(crate) fn human_line(json: &str) -> String {
     } else {
         line
     }
+}
+
+/// Prints the answer of a hub: as JSON, or a line for each thing in it.
+pub(crate) fn answer(answer: &Value, as_json: bool) -> Result<(), Failure> {
+    let mut output = Output::new();
+    if as_json {
+        output.line(&answer.to_string())?;
+    } else {
+        lines(answer, "", &mut output)?;
+    }
+    output.flush()
+}
+
+fn lines(value: &Value, name: &str, output: &mut Output) -> Result<(), Failure> {
+    let line = match value {
+        Value::Null => return Ok(()),
+        Value::Object(members) => {
+            return members.iter().try_for_each(|(member, value)| {
+                let dot = if name.is_empty() { "" } else { "." };
+                lines(value, &format!("{name}{dot}{member}"), output)
+            });
+        }
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            format!("{name}: {}", items.join(", "))
+        }
+        Value::Array(items) => {
+            return items
+                .iter()
+                .enumerate()
+                .try_for_each(|(index, value)| lines(value, &format!("{name}[{index}]"), output));
+        }
+        Value::String(text) => format!("{name}: {text}"),
+        other => format!("{name}: {other}"),
+    };
+    output.line(&line.replace(char::is_control, "\u{fffd}"))
 }
 
 #[cfg(test)]

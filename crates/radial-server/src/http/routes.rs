@@ -85,6 +85,10 @@ table! {
     HubOperator POST "/api/admin/enable" => admin::switch::enable;
     TenantOperator POST "/api/admin/revocations" => admin::revocations::revoke;
     TenantOperator GET "/api/admin/revocations" => admin::revocations::list;
+    TenantOperator POST "/api/admin/keys" => admin::keys::create;
+    TenantOperator GET "/api/admin/keys" => admin::keys::list;
+    TenantOperator POST "/api/admin/keys/{id}/rotate" => admin::keys::rotate;
+    TenantOperator DELETE "/api/admin/keys/{id}" => admin::keys::remove;
     TenantOperator GET "/api/admin/connections" => admin::connections::list;
     TenantOperator DELETE "/api/admin/connections/{id}" => admin::connections::end;
     Subscribe GET "/api/registry" => registry::list;

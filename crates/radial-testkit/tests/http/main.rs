@@ -16,6 +16,7 @@ mod lifetime;
 mod limits;
 mod mutation;
 mod operate;
+mod operators;
 mod poll;
 mod requests;
 mod stream;

@@ -9,6 +9,7 @@
 
 mod crash;
 mod history;
+mod operate;
 mod program;
 mod secrets;
 mod stop;

@@ -5,6 +5,7 @@
 //! needs; that is checked before its handler runs.
 
 pub(super) mod connections;
+pub(super) mod keys;
 mod operator;
 pub(super) mod revocations;
 pub(super) mod switch;
