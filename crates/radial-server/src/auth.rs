@@ -8,11 +8,13 @@
 mod authenticator;
 mod client;
 mod forward;
+mod reask;
 mod refresh;
 mod setup;
 
 pub(crate) use authenticator::{Auth, Shown, Unknown};
 pub(crate) use client::UrlError;
+pub(crate) use reask::reask;
 pub(crate) use refresh::refresh;
 pub use setup::AuthError;
 

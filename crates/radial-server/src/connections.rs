@@ -8,8 +8,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use http::HeaderValue;
 use radial_protocol::control::GoodbyeReason;
 use radial_protocol::filter::Selection;
 use radial_protocol::grants::Grants;
@@ -57,6 +58,7 @@ pub(crate) struct Connection {
     woken: Notify,
     place: AtomicU64,
     is_warned: AtomicBool,
+    cookies: OnceLock<Vec<HeaderValue>>,
 }
 
 #[derive(Debug)]
@@ -71,6 +73,19 @@ impl Connection {
     /// What it holds now.
     pub(crate) fn grants(&self) -> Arc<Grants> {
         Arc::clone(&self.inner().grants)
+    }
+
+    /// Notes the cookies that an application knew when it opened, if it was opened so; the
+    /// application will be asked again.
+    pub(crate) fn opened_by(&self, cookies: Option<Vec<HeaderValue>>) {
+        if let Some(cookies) = cookies {
+            let _ = self.cookies.set(cookies);
+        }
+    }
+
+    /// The cookies that it was opened by, if it was by an application's session.
+    pub(crate) fn cookies(&self) -> Option<&[HeaderValue]> {
+        self.cookies.get().map(Vec::as_slice)
     }
 
     /// Waits for an order. Cancel safe: an order that was not returned is returned by the next call.
@@ -204,6 +219,7 @@ impl ConnectionTable {
             woken: Notify::new(),
             place: AtomicU64::new(0),
             is_warned: AtomicBool::new(false),
+            cookies: OnceLock::new(),
         });
         let mut table = self.table();
         table.open.insert(id, Arc::clone(&connection));

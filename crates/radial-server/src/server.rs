@@ -138,6 +138,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let app = Arc::clone(&self.app);
         let refreshing = tokio::spawn(auth::refresh(Arc::clone(&app)));
+        let reasking = tokio::spawn(auth::reask(Arc::clone(&app)));
         let accepting = tokio::spawn(accept(
             self.listener,
             Arc::clone(&app),
@@ -159,8 +160,9 @@ impl Server {
         }
         // It ends with the drain; it does not panic.
         let _ = watching.await;
-        // It ends with the drain.
+        // They end with the drain.
         let _ = refreshing.await;
+        let _ = reasking.await;
         let hub = Arc::clone(&app.hub);
         // The log syncs on a thread of its own; a panic there has been reported by the log.
         let _ = tokio::task::spawn_blocking(move || hub.close()).await;

@@ -23,7 +23,7 @@ pub(crate) struct Auth {
     pub(super) tokens: RwLock<Tokens>,
     pub(super) remotes: Vec<Remote>,
     pub(super) client: Client,
-    forward: Vec<Forward>,
+    pub(super) forward: Vec<Forward>,
     checked: Mutex<Cache<Arc<Grants>>>,
     tickets: Mutex<Tickets>,
     /// The keys of the configuration.

@@ -11,8 +11,6 @@ use tokio::sync::Semaphore;
 
 use super::client::Client;
 
-/// An answer is believed for this long (protocol §6).
-const BELIEVED_MS: u64 = 60_000;
 /// That nobody is signed in is believed for this long: they may be about to.
 const NOBODY_MS: u64 = 2_000;
 /// The most answers that are remembered.
@@ -28,6 +26,8 @@ pub(super) struct Forward {
     pub(super) authority: Authority,
     pub(super) mapping: Mapping,
     pub(super) timeout: Duration,
+    /// How long an answer is believed.
+    pub(super) believed: Duration,
     answers: Mutex<Cache<Result<Arc<Grants>, Refused>>>,
     questions: Semaphore,
 }
@@ -43,10 +43,11 @@ impl Forward {
         authority: Authority,
         mapping: Mapping,
         timeout: Duration,
+        believed: Duration,
     ) -> Self {
         let answers = Mutex::new(Cache::new(ANSWERS_MAX));
         let questions = Semaphore::new(QUESTIONS_MAX);
-        Self { name, url, authority, mapping, timeout, answers, questions }
+        Self { name, url, authority, mapping, timeout, believed, answers, questions }
     }
 
     /// Whose cookies these are.
@@ -77,7 +78,9 @@ impl Forward {
             Err(error) => return Err(self.failed(&error.to_string())),
         };
         let answer = answer.map(Arc::new);
-        let believed = now.plus_ms(if answer.is_ok() { BELIEVED_MS } else { NOBODY_MS });
+        let believed_ms = u64::try_from(self.believed.as_millis()).unwrap_or(u64::MAX);
+        let believed_ms = if answer.is_ok() { believed_ms } else { believed_ms.min(NOBODY_MS) };
+        let believed = now.plus_ms(believed_ms);
         let expires = answer.as_ref().ok().and_then(|grants| grants.credential.expires);
         let until = expires.map_or(believed, |expires| expires.min(believed));
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);

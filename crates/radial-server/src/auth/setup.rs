@@ -135,7 +135,7 @@ fn asked(record: &config::Forward) -> Result<Forward, AuthError> {
         act_as: record.act_as,
         operator: record.operator,
     };
-    Ok(Forward::new(name, url, authority, record.mapping.clone(), record.timeout))
+    Ok(Forward::new(name, url, authority, record.mapping.clone(), record.timeout, record.believed))
 }
 
 fn check(

@@ -10,10 +10,10 @@ pub(super) use shown::{QUERY_TOKEN, TICKET};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue, header};
 use radial_auth::Refused;
-use radial_protocol::grants::{Grants, Operator};
+use radial_protocol::grants::{CredentialKind, Grants, Operator};
 use radial_protocol::names::{SessionId, UserId};
 use radial_protocol::{Code, Problem, TenantId};
 
@@ -116,6 +116,16 @@ impl Caller {
             return Err(Problem::new(Code::Forbidden, detail));
         }
         Ok(Arc::new(Grants::clone(&grants).acting_for(user, session)))
+    }
+
+    /// The cookies by which an application knew who it is, to ask it again while a stream is open.
+    pub(crate) fn session_cookies(&self, headers: &HeaderMap) -> Option<Vec<HeaderValue>> {
+        match &self.shown {
+            Some(Shown::Grants(grants)) if grants.credential.kind == CredentialKind::Forward => {
+                Some(headers.get_all(header::COOKIE).iter().cloned().collect())
+            }
+            _ => None,
+        }
     }
 
     /// Lets those through who may read the measurements of the whole hub.

@@ -36,6 +36,7 @@ pub(crate) async fn stream(
         address: arrival.address,
         request,
         socket: socket.map(|Extension(socket)| socket),
+        cookies: caller.session_cookies(&headers),
     };
     let snapshot = parameters.names("snapshot", app.limits.filters)?;
     let (user, session) = (parameters.parsed("userId")?, parameters.parsed("sessionId")?);

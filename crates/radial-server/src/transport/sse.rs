@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
+use http::HeaderValue;
 use radial_hub::{CredentialState, Frame, Subscription};
 use radial_protocol::control::{Control, Fallback, GoodbyeReason, Hello};
 use radial_protocol::names::Id;
@@ -34,6 +35,8 @@ pub(crate) struct StreamOptions {
     pub(crate) request: String,
     /// The socket that it goes out on.
     pub(crate) socket: Option<SocketCut>,
+    /// The cookies of an application's session, if they opened it.
+    pub(crate) cookies: Option<Vec<HeaderValue>>,
 }
 
 /// An open stream. Dropping it ends it.
@@ -69,7 +72,7 @@ impl SseStream {
         let settings = &app.stream;
         let retry_ms = runtime.jittered(ms(settings.retry), ms(settings.retry) / 2);
         let max_age_ms = runtime.jittered(ms(settings.max_age), ms(settings.max_age) / 5);
-        let StreamOptions { named, client, address, request, socket } = options;
+        let StreamOptions { named, client, address, request, socket, cookies } = options;
         let (id, since) = (ConnectionId(runtime.random()), runtime.now());
         let open = app.table.open(connections::Opening {
             id,
@@ -82,6 +85,7 @@ impl SseStream {
             since,
         });
         open.connection.moved_to(subscription.cursor().offset);
+        open.connection.opened_by(cookies);
         let opening = subscription.opening();
         let token_expires_in_ms = match app.hub.credential_state(subscription.grants(), since) {
             CredentialState::Counts(until) => until.map(|until| until.0.saturating_sub(since.0)),

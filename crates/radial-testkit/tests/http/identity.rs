@@ -177,3 +177,40 @@ async fn keys_are_fetched_and_a_url_that_fails_is_asked_again() {
     application.answers("/jwks", 500, "");
     assert_eq!(hub.get_as(&bearer, "/api/registry").await.unwrap().status, 200);
 }
+
+#[tokio::test]
+async fn an_open_stream_of_a_session_is_asked_for_again_and_ends_with_the_session() {
+    let application = Application::start().await.unwrap();
+    application.answers("/session", 200, r#"{"user":{"id":"u1"}}"#);
+    let forward = json!([{
+        "name": "app", "url": application.url("/session"), "tenants": ["dev"], "believed": "200ms",
+    }]);
+    let hub = TestServer::serve(&[("auth.forward", &forward.to_string())]).await.unwrap();
+    let headers = [("cookie", "session=1"), ("sec-fetch-site", "same-origin")];
+    let mut stream = Stream::open(hub.address(), "/api/sse/events", &headers).await.unwrap();
+    stream.until(|frame| frame.is_control("live")).await.unwrap();
+    let asked_again = async {
+        while application.asked().len() < 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(radial_testkit::PATIENCE, asked_again).await.unwrap();
+    // It is still open, and has the rights that the application gives it now.
+    application.answers("/session", 200, r#"{"user":{"id":"u1","role":"editor"}}"#);
+    let before = application.asked().len();
+    let told = async {
+        while application.asked().len() < before + 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(radial_testkit::PATIENCE, told).await.unwrap();
+    let publisher = token(&json!({"sub": "u9", "radial": {"publish": ["*"]}}));
+    let event = json!({
+        "eventType": "test:event", "eventData": {}, "audience": {"roles": ["editor"]},
+    });
+    assert_eq!(hub.publish_as(&publisher, &event).await.unwrap().status, 201);
+    stream.events(1).await.unwrap();
+    application.answers("/session", 200, "null");
+    let frames = stream.until(|frame| frame.is_control("goodbye")).await.unwrap();
+    assert_eq!(frames.last().unwrap().json().unwrap()["reason"], "revoked");
+}

@@ -94,6 +94,8 @@ pub struct Forward {
     pub url: String,
     /// The longest that an answer may take. Default 2 s; 10 ms to 10 s.
     pub timeout: Duration,
+    /// How long an answer is believed. Default 60 s; 100 ms to 10 minutes.
+    pub believed: Duration,
     /// The tenants that it may speak for.
     pub tenants: Tenants,
     /// Whether its answers may say `actAs`. Default false.
@@ -110,6 +112,7 @@ impl Default for Forward {
             name: String::new(),
             url: String::new(),
             timeout: Duration::from_secs(2),
+            believed: Duration::from_mins(1),
             tenants: Tenants::Only(Vec::new()),
             act_as: false,
             operator: None,

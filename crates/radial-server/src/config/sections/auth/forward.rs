@@ -11,7 +11,7 @@ use crate::config::settings::Forward;
 pub(super) const LIST: RecordList = RecordList {
     key: "auth.forward",
     doc: "Applications that say whose cookies a request has (forward-auth). The hub asks the URL with \
-          the request's cookies and believes the answer for 60 s. Where in the answer things stand is \
+          the request's cookies and believes the answer for a while. Where in the answer things stand is \
           told by JSON pointers, of which the first that leads somewhere counts; the defaults fit \
           Better Auth.",
     example: r#"[{"name": "app", "url": "http://127.0.0.1:3000/api/auth/get-session", "tenants": ["acme"]}]"#,
@@ -44,6 +44,12 @@ const OPTIONS: &[ConfigOption<Forward>] = &[
         duration(|r: &mut Forward| &mut r.timeout, Duration::from_millis(10), secs(10)),
         "The longest that an answer may take.",
         r#"timeout = "500ms""#,
+    ),
+    option(
+        "believed",
+        duration(|r: &mut Forward| &mut r.believed, Duration::from_millis(100), secs(600)),
+        "How long an answer is believed. For streams that stay open, it is asked for again.",
+        r#"believed = "30s""#,
     ),
     option(
         "tenants",
