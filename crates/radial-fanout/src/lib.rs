@@ -6,8 +6,10 @@
 //!
 //! This crate must never know HTTP, JSON, tokens, the log's files or the clock.
 
+mod memory;
 mod reader;
 mod timeline;
 
+pub use memory::TimelineMemory;
 pub use reader::{Due, Found, Reader, Step, Tally};
 pub use timeline::{Timeline, TimelineLimit};

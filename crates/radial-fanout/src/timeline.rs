@@ -9,6 +9,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use radial_protocol::{Event, Offset};
 use tokio::sync::watch;
 
+use crate::memory::TimelineMemory;
+
 /// How much a timeline keeps. What falls out of it is read from the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimelineLimit {
@@ -30,6 +32,8 @@ impl Default for TimelineLimit {
 pub struct Timeline {
     row: RwLock<Row>,
     limit: TimelineLimit,
+    /// What it shares with other timelines, if it does.
+    memory: Option<Arc<TimelineMemory>>,
     end: watch::Sender<u64>,
 }
 
@@ -66,21 +70,47 @@ impl Timeline {
     /// An empty timeline of a log whose newest visible place is `head`.
     pub fn new(head: Offset, limit: TimelineLimit) -> Self {
         let row = Row { entries: VecDeque::new(), start: 0, bytes: 0, base: head, head };
-        Self { row: RwLock::new(row), limit, end: watch::Sender::new(0) }
+        Self { row: RwLock::new(row), limit, memory: None, end: watch::Sender::new(0) }
+    }
+
+    pub(crate) fn sharing(memory: Arc<TimelineMemory>, head: Offset, limit: TimelineLimit) -> Self {
+        let mut timeline = Self::new(head, limit);
+        timeline.memory = Some(memory);
+        timeline
     }
 
     /// Adds events in the order of the log, or `live` ones, and tells those who wait.
     pub fn publish(&self, events: impl IntoIterator<Item = Arc<Event>>) {
         let end = {
             let mut row = self.row.write().unwrap_or_else(PoisonError::into_inner);
+            let before = row.bytes;
             for event in events {
                 row.push(event);
             }
             row.trim(self.limit);
+            self.account(before, row.bytes);
             row.end()
         };
         // The lock is gone before anybody wakes, so that nobody wakes to wait for it.
         self.end.send_replace(end);
+        if let Some(memory) = &self.memory {
+            memory.keep_within();
+        }
+    }
+
+    /// Gives up its oldest events, down to one part in so many of their bytes.
+    pub(crate) fn keep_only_part(&self, part: usize) {
+        let mut row = self.row.write().unwrap_or_else(PoisonError::into_inner);
+        let before = row.bytes;
+        let kept = before / part;
+        while row.bytes > kept && row.drop_oldest() {}
+        self.account(before, row.bytes);
+    }
+
+    fn account(&self, before: usize, now: usize) {
+        let Some(memory) = &self.memory else { return };
+        memory.take(now.saturating_sub(before));
+        memory.give_back(before.saturating_sub(now));
     }
 
     /// Tells when the timeline's end moves.
@@ -136,6 +166,13 @@ impl Timeline {
     }
 }
 
+impl Drop for Timeline {
+    fn drop(&mut self) {
+        let bytes = self.row.get_mut().unwrap_or_else(PoisonError::into_inner).bytes;
+        self.account(bytes, 0);
+    }
+}
+
 impl Row {
     fn push(&mut self, event: Arc<Event>) {
         if let Some(offset) = event.offset() {
@@ -149,11 +186,17 @@ impl Row {
         while self.entries.len() > 1
             && (self.entries.len() > limit.events || self.bytes > limit.bytes)
         {
-            let Some(oldest) = self.entries.pop_front() else { return };
-            self.bytes -= oldest.event.memory_bytes();
-            self.base = oldest.place;
-            self.start += 1;
+            self.drop_oldest();
         }
+    }
+
+    /// Whether there was one.
+    fn drop_oldest(&mut self) -> bool {
+        let Some(oldest) = self.entries.pop_front() else { return false };
+        self.bytes -= oldest.event.memory_bytes();
+        self.base = oldest.place;
+        self.start += 1;
+        true
     }
 
     fn end(&self) -> u64 {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use radial_fanout::{Timeline, TimelineLimit};
+use radial_fanout::{Timeline, TimelineLimit, TimelineMemory};
 use radial_log::{Clock, Disk, EmbeddedLog, EventLog, Health};
 use radial_protocol::filter::SubscribeRoles;
 use radial_protocol::{Code, Event, Problem, TenantId};
@@ -32,6 +32,8 @@ pub struct Config {
     pub log: radial_log::Settings,
     /// How much each tenant's timeline keeps.
     pub timeline: TimelineLimit,
+    /// How many bytes of events all timelines keep together.
+    pub timeline_memory_bytes: usize,
     /// Whether the hub starts switched off.
     pub disabled: bool,
     /// The oldest that a token may be, by the time at which it says it was issued. Older ones count
@@ -85,6 +87,7 @@ pub struct Hub {
     pub(crate) runtime: Runtime,
     pub(crate) stats: Stats,
     timelines: HashMap<TenantId, Arc<Timeline>>,
+    timeline_memory: Arc<TimelineMemory>,
     pub(crate) control: Control,
     pub(crate) token_age_max: Option<Duration>,
     draining: AtomicBool,
@@ -110,12 +113,13 @@ impl Hub {
                 }
             }),
         })?;
+        let memory = TimelineMemory::new(config.timeline_memory_bytes);
         let mut ready = HashMap::new();
         for tenant in config.tenants {
             log.open_tenant(&tenant)
                 .map_err(|source| OpenError::Tenant { tenant: tenant.clone(), source })?;
             let head = log.bounds(&tenant).map(|bounds| bounds.head).unwrap_or_default();
-            ready.insert(tenant, Arc::new(Timeline::new(head, config.timeline)));
+            ready.insert(tenant, memory.timeline(head, config.timeline));
         }
         // Nothing has been published yet, so that no commit can have missed its timeline.
         let timelines = timelines.get_or_init(|| ready).clone();
@@ -131,6 +135,7 @@ impl Hub {
             runtime,
             stats: Stats::default(),
             timelines,
+            timeline_memory: memory,
             draining: AtomicBool::new(false),
         })
     }
@@ -148,6 +153,11 @@ impl Hub {
     /// What the logs of all tenants take.
     pub fn usage(&self) -> radial_log::Usage {
         self.log.usage()
+    }
+
+    /// The memory of all timelines, and how much of it is used.
+    pub fn timeline_memory(&self) -> &TimelineMemory {
+        &self.timeline_memory
     }
 
     /// What was counted.

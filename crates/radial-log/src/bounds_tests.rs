@@ -57,7 +57,7 @@ async fn an_id_is_known_among_the_newest_million_events() {
     log.append(append(vec![entry("first", "{}")])).await.unwrap();
     drop(log);
     // As if so many events had come since, up to the last at which it is known.
-    let store = open_store(folder.path(), &RealDisk).unwrap();
+    let store = open_store(folder.path(), &RealDisk, 1024 * 1024).unwrap();
     let (_, row) = store.tenants().unwrap().pop().unwrap();
     let offset = Offset::ZERO.plus(1_000_000);
     let place = HeadPlace { offset, received_at: TimeMs(1_000), reserved: offset };

@@ -16,6 +16,8 @@ use crate::record::{Record, decode};
 use crate::store::{CLEAN, Store, TenantRow, WATERMARK};
 use crate::wal::recover;
 
+/// The store is read once: a small cache will do.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
 /// At most so many findings are told of each tenant; a damaged folder has thousands of one kind.
 const FINDINGS_MAX: usize = 20;
 /// Events that are read at once.
@@ -62,7 +64,7 @@ pub struct TenantReport {
 pub fn inspect(folder: &Path) -> Result<Report, OpenError> {
     let io_error = |source| OpenError::Io { folder: folder.to_owned(), source };
     std::fs::metadata(folder.join("store.redb")).map_err(io_error)?;
-    let mut store = open_store(folder, &RealDisk)?;
+    let mut store = open_store(folder, &RealDisk, CACHE_BYTES)?;
     let mut report = Report { clean_stop: store.number(CLEAN)? == Some(1), ..Report::default() };
     if !store.is_whole()? {
         report.findings.push("the store had damaged pages, which were repaired".to_owned());

@@ -102,7 +102,7 @@ impl EmbeddedLog {
         let wal_folder = folder.join("wal");
         let io_error = |source| OpenError::Io { folder: folder.clone(), source };
         std::fs::create_dir_all(&wal_folder).map_err(io_error)?;
-        let store = open_store(&folder, disk.as_ref())?;
+        let store = open_store(&folder, disk.as_ref(), settings.cache_bytes)?;
         let last_seq = take_over(
             &store,
             disk.as_ref(),
@@ -320,7 +320,11 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<Jo
 }
 
 /// Opens the store of a folder, and brings it to the format of today.
-pub(crate) fn open_store(folder: &Path, disk: &dyn Disk) -> Result<Store, OpenError> {
+pub(crate) fn open_store(
+    folder: &Path,
+    disk: &dyn Disk,
+    cache_bytes: usize,
+) -> Result<Store, OpenError> {
     let io_error = |source| OpenError::Io { folder: folder.to_owned(), source };
     let file: Arc<dyn DiskFile> =
         Arc::from(disk.open_or_create(&folder.join("store.redb")).map_err(io_error)?);
@@ -328,7 +332,7 @@ pub(crate) fn open_store(folder: &Path, disk: &dyn Disk) -> Result<Store, OpenEr
         return Err(OpenError::InUse(folder.to_owned()));
     }
     forget_half_made(folder, file.as_ref()).map_err(io_error)?;
-    let store = Store::open(file)?;
+    let store = Store::open(file, cache_bytes)?;
     match store.number(VERSION)? {
         Some(found) if found != FORMAT_VERSION && found != 1 => {
             Err(OpenError::OtherFormat { found, known: FORMAT_VERSION })

@@ -19,7 +19,7 @@ pub fn renew_epochs(
 ) -> Result<Vec<(TenantId, Epoch, Epoch)>, OpenError> {
     let io_error = |source| OpenError::Io { folder: folder.to_owned(), source };
     std::fs::metadata(folder.join("store.redb")).map_err(io_error)?;
-    let store = open_store(folder, &RealDisk)?;
+    let store = open_store(folder, &RealDisk, 1024 * 1024)?;
     let mut renewed = Vec::new();
     for (tenant, row) in store.tenants()? {
         let epoch = Epoch::new(random());

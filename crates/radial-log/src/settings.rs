@@ -58,6 +58,8 @@ pub struct Settings {
     pub quota_bytes: Option<u64>,
     /// Writes are refused while the file system has less than this left.
     pub reserve_bytes: u64,
+    /// How much of the store's file is kept in memory.
+    pub cache_bytes: usize,
 }
 
 impl Settings {
@@ -76,7 +78,8 @@ impl Settings {
 }
 
 impl Default for Settings {
-    /// Durable; each tenant as [`Retention::default`] says; no quota; 256 MiB left on the disk.
+    /// Durable; each tenant as [`Retention::default`] says; no quota; 256 MiB left on the disk; a cache
+    /// of 16 MiB.
     fn default() -> Self {
         Self {
             durability: Durability::Durable,
@@ -84,6 +87,7 @@ impl Default for Settings {
             tenants: HashMap::new(),
             quota_bytes: None,
             reserve_bytes: 256 * 1024 * 1024,
+            cache_bytes: 16 * 1024 * 1024,
         }
     }
 }

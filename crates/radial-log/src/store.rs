@@ -71,9 +71,6 @@ const IDS: TableDefinition<'_, (u32, &str), &[u8]> = TableDefinition::new("ids")
 const LOST: TableDefinition<'_, (u32, u64), u64> = TableDefinition::new("lost");
 const ENTITIES: TableDefinition<'_, (u32, &str), &[u8]> = TableDefinition::new("entities");
 
-/// The store's memory: pages of the file that were read or written lately.
-const CACHE_BYTES: usize = 16 * 1024 * 1024;
-
 /// A failure of the store.
 pub(crate) type StoreError = Box<redb::Error>;
 
@@ -90,6 +87,8 @@ pub(crate) struct Store {
     /// There is one but for the moment in which it is exchanged.
     database: RwLock<Option<Database>>,
     file: Arc<dyn DiskFile>,
+    /// How much memory is for pages of the file that were read or written lately.
+    cache_bytes: usize,
     /// A write failed: the file is read only from now on.
     has_failed: AtomicBool,
 }
@@ -98,10 +97,10 @@ impl Store {
     /// Opens a file that this process has locked, or fills an empty one.
     ///
     /// [`Self::make_tables`] comes next, once the format is known to be ours.
-    pub(crate) fn open(file: Arc<dyn DiskFile>) -> Result<Self, StoreError> {
-        let database = open_database(StoreFile(Arc::clone(&file)))?;
+    pub(crate) fn open(file: Arc<dyn DiskFile>, cache_bytes: usize) -> Result<Self, StoreError> {
+        let database = open_database(StoreFile(Arc::clone(&file)), cache_bytes)?;
         let (lookup, database) = (RwLock::default(), RwLock::new(Some(database)));
-        Ok(Self { lookup, database, file, has_failed: AtomicBool::new(false) })
+        Ok(Self { lookup, database, file, cache_bytes, has_failed: AtomicBool::new(false) })
     }
 
     /// Opens the file anew after a failure, for reading what was committed before. redb would read
@@ -113,7 +112,7 @@ impl Store {
         // The old one is closed before the file is looked at again.
         *database = None;
         let overlay = Overlay::over(Arc::clone(&self.file)).map_err(redb::Error::Io)?;
-        *database = Some(open_database(overlay)?);
+        *database = Some(open_database(overlay, self.cache_bytes)?);
         Ok(())
     }
 
@@ -218,9 +217,9 @@ fn readable<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<
     decode(bytes).ok_or_else(|| fail(redb::Error::Corrupted(format!("{what} cannot be read"))))
 }
 
-fn open_database(backend: impl StorageBackend) -> Result<Database, StoreError> {
+fn open_database(backend: impl StorageBackend, cache_bytes: usize) -> Result<Database, StoreError> {
     let mut builder = Database::builder();
-    builder.set_cache_size(CACHE_BYTES).create_with_backend(backend).map_err(fail)
+    builder.set_cache_size(cache_bytes).create_with_backend(backend).map_err(fail)
 }
 
 fn offset_of(value: u64) -> Offset {

@@ -176,6 +176,7 @@ pub async fn create_in(folder: &Path, new: NewKey) -> Result<Value, FolderError>
             registry: Arc::new(registry),
             log,
             timeline: radial_fanout::TimelineLimit::default(),
+            timeline_memory_bytes: 1024 * 1024,
             disabled: false,
             token_age_max: None,
         },

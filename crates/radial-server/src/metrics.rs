@@ -24,6 +24,8 @@ pub(crate) fn text(app: &App) -> String {
         streams: connections.streams.load(Ordering::Relaxed),
         streams_opened: connections.streams_opened.load(Ordering::Relaxed),
         usage: app.hub.usage(),
+        timeline_bytes: app.hub.timeline_memory().used_bytes() as u64,
+        timeline_budget_bytes: app.hub.timeline_memory().budget_bytes() as u64,
         limited: app.rates.tallies(),
         forgotten: app.rates.forgotten(),
         ready: app.hub.readiness() == Readiness::Ready,
@@ -44,6 +46,8 @@ struct Snapshot {
     streams: u64,
     streams_opened: u64,
     usage: Usage,
+    timeline_bytes: u64,
+    timeline_budget_bytes: u64,
     limited: Vec<(&'static str, u64)>,
     forgotten: u64,
     ready: bool,
@@ -120,8 +124,26 @@ impl Collector for Snapshot {
             "reason",
             &[("expired", tallies.expired)],
         )?;
-        encode_usage(&mut encoder, &self.usage)
+        self.encode_kept(&mut encoder)
     }
+}
+
+impl Snapshot {
+    /// What is kept, in memory and on the disk.
+    fn encode_kept(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        encode_memory(encoder, self.timeline_bytes, self.timeline_budget_bytes)?;
+        encode_usage(encoder, &self.usage)
+    }
+}
+
+fn encode_memory(
+    encoder: &mut DescriptorEncoder<'_>,
+    used: u64,
+    budget: u64,
+) -> Result<(), std::fmt::Error> {
+    let help = "What the timelines of all tenants hold in memory.";
+    gauge(encoder, "timeline_bytes", help, used)?;
+    gauge(encoder, "timeline_budget_bytes", "What they may hold.", budget)
 }
 
 fn encode_usage(encoder: &mut DescriptorEncoder<'_>, usage: &Usage) -> Result<(), std::fmt::Error> {

@@ -99,8 +99,9 @@ impl Server {
             boot: clock::boot(),
             tenants: config.hub.tenants.clone(),
             registry,
-            log: config.log.settings(&config.tenants),
+            log: config.log.settings(&config.tenants, config.hub.cache_bytes()),
             timeline: config.timeline,
+            timeline_memory_bytes: config.hub.timeline_memory_bytes(),
             disabled: config.hub.disabled,
             token_age_max: Some(config.hub.token_age_max).filter(|age| !age.is_zero()),
         };

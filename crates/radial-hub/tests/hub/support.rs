@@ -41,6 +41,7 @@ impl TestHub {
             registry: Arc::new(Registry::builtin()),
             log: radial_log::Settings::default(),
             timeline: TimelineLimit { events: 1_000, bytes: usize::MAX },
+            timeline_memory_bytes: usize::MAX,
             disabled: false,
             token_age_max: None,
         };

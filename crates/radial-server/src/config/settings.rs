@@ -112,6 +112,9 @@ pub struct Certificate {
 pub struct Hub {
     /// Whether the hub starts switched off. Default false.
     pub disabled: bool,
+    /// How much memory is for recent events and hot state: a quarter for the store's pages, the rest
+    /// for timelines. Default 128 MiB; 8 MiB to 1 TiB.
+    pub memory_bytes: usize,
     /// The oldest that a token may be; zero: any age. Default zero; up to 100 years.
     pub token_age_max: Duration,
     /// The tenants, each once. Default `dev` alone; 1 to 10,000.
@@ -211,7 +214,9 @@ impl DurabilityMode {
 
 impl Log {
     /// The settings that the log itself takes, with what single tenants have of their own.
-    pub fn settings(&self, tenants: &[TenantRecord]) -> radial_log::Settings {
+    ///
+    /// The store may keep `cache_bytes` of its file in memory.
+    pub fn settings(&self, tenants: &[TenantRecord], cache_bytes: usize) -> radial_log::Settings {
         let of_its_own = |record: &TenantRecord| {
             let name = TenantId::new(record.name.as_str()).ok()?;
             let retention = Retention {
@@ -229,6 +234,7 @@ impl Log {
             tenants: tenants.iter().filter_map(of_its_own).collect(),
             quota_bytes: (self.quota_bytes > 0).then_some(self.quota_bytes as u64),
             reserve_bytes: self.reserve_bytes as u64,
+            cache_bytes,
         }
     }
 
@@ -316,10 +322,23 @@ impl Default for Server {
     }
 }
 
+impl Hub {
+    /// The store's share of the memory.
+    pub fn cache_bytes(&self) -> usize {
+        self.memory_bytes / 4
+    }
+
+    /// The share of all timelines together.
+    pub fn timeline_memory_bytes(&self) -> usize {
+        self.memory_bytes - self.cache_bytes()
+    }
+}
+
 impl Default for Hub {
     fn default() -> Self {
         Self {
             disabled: false,
+            memory_bytes: 128 * 1024 * 1024,
             token_age_max: Duration::ZERO,
             tenants: vec![TenantId::new("dev").expect("it keeps to the alphabet")],
             registry: None,

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use radial_protocol::TenantId;
 
-use super::{CENTURY, Section};
+use super::{CENTURY, MIB, Section};
 use crate::config::kind::{Kind, Texts, distinct, name_alphabet};
-use crate::config::option::{duration, option};
+use crate::config::option::{bytes, duration, option};
 
 pub(super) const TENANTS_MAX: usize = 10_000;
 
@@ -28,6 +28,13 @@ pub(super) const SECTION: Section = Section {
             Kind::Boolean(|c| &mut c.hub.disabled),
             "Whether the hub starts switched off. `RADIAL_DISABLED` is another name for its variable.",
             "true",
+        ),
+        option(
+            "hub.memory_bytes",
+            bytes(|c| &mut c.hub.memory_bytes, 8 * MIB, 1024 * 1024 * MIB),
+            "How much memory is for hot state and recent events: a quarter for pages of the store, the \
+             rest for the timelines of all tenants together. What connections and requests take comes on top.",
+            "1GiB",
         ),
         option(
             "hub.tenants",

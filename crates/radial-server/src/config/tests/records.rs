@@ -189,7 +189,7 @@ keep_age = "1d"
 quota_bytes = "1MiB"
 "#;
     let loaded = load_beside(text, &[]).unwrap();
-    let settings = loaded.config.log.settings(&loaded.config.tenants);
+    let settings = loaded.config.log.settings(&loaded.config.tenants, 1);
     let day = Duration::from_hours(24);
     let retention = settings.retention;
     assert_eq!((retention.keep.age, retention.keep.events), (Some(2 * day), Some(7)));
