@@ -43,10 +43,15 @@ pub(crate) fn data() -> String {
 
 /// Opens a log in a folder.
 pub(crate) fn open_log(folder: &Path) -> anyhow::Result<EmbeddedLog> {
+    open_log_with(folder, Settings::default())
+}
+
+/// Opens a log in a folder with settings of its own.
+pub(crate) fn open_log_with(folder: &Path, settings: Settings) -> anyhow::Result<EmbeddedLog> {
     EmbeddedLog::open(Config {
         folder: folder.to_owned(),
         boot: Some("bench".to_owned()),
-        settings: Settings::default(),
+        settings,
         disk: Arc::new(RealDisk),
         clock: clock::of_a_log(),
         random: Box::new(|| 42),

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks there")]
 
 mod appends;
+mod background;
 mod bare;
 mod clock;
 mod echo;
@@ -74,6 +75,8 @@ enum Bench {
     Fsync,
     /// The embedded log in this process
     Log,
+    /// A steady publisher in this process, and what background work costs it
+    Background,
     /// Publishing over HTTP to a hub in a process of its own
     Publish,
     /// Resuming a stream over HTTP in a large log
@@ -137,6 +140,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let reports = match cli.bench {
         Bench::Fsync => vec![bare::run(&settings)?],
         Bench::Log => vec![appends::run(&settings)?, million::run(&settings)?],
+        Bench::Background => vec![background::run(&settings)?],
         Bench::Publish => vec![publish::run(&settings)?],
         Bench::Resume => vec![resume::run(&settings)?],
         Bench::Smoke => smoke::run(&settings)?,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::report::Report;
-use crate::{Settings, appends, bare, million, publish, resume};
+use crate::{Settings, appends, background, bare, million, publish, resume};
 
 /// Runs every bench with sizes that say nothing about speed.
 pub(crate) fn run(settings: &Settings) -> anyhow::Result<Vec<Report>> {
@@ -11,6 +11,7 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Vec<Report>> {
     Ok(vec![
         bare::run(&tiny)?,
         appends::run(&tiny)?,
+        background::run(&tiny)?,
         million::run(&tiny)?,
         publish::run(&tiny)?,
         resume::run(&tiny)?,
@@ -38,7 +39,12 @@ mod tests {
             quiet: false,
             only: String::new(),
         });
-        for report in [bare::run(&settings).unwrap(), appends::run(&settings).unwrap()] {
+        let reports = [
+            bare::run(&settings).unwrap(),
+            appends::run(&settings).unwrap(),
+            background::run(&settings).unwrap(),
+        ];
+        for report in reports {
             assert!(report.to_string().contains("p99"), "{report}");
         }
     }
