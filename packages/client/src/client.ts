@@ -1,21 +1,22 @@
 /** The client as an application has it: puts the parts together and decides nothing by itself. */
 import { Connection } from './connection.js';
+import { Delivery, showError } from './delivery.js';
 import { Dispatcher, type AnyHandler } from './dispatcher.js';
 import { Emitter } from './emitter.js';
 import { RadialError } from './errors.js';
-import type { HubEvent, RegisteredEvents } from './events.js';
+import type { RegisteredEvents } from './events.js';
 import type { Extras } from './extras.js';
 import type { Host } from './host.js';
 import { Intake } from './intake.js';
 import type { Machine, MachineEvent } from './machine/types.js';
 import { isOnline, watchPage } from './page.js';
-import { simplify } from './pattern.js';
 import type { PublishOptions } from './publisher.js';
 import { settingsOf, type Settings } from './settings.js';
-import { BY_LEADER, Counters, isOpen, stateOf, statsOf } from './status.js';
-import type { Tabs } from './tabs.js';
+import { Counters, isOpen, stateOf, statsOf } from './status.js';
+import { TabSeat } from './tab-seat.js';
 import type * as T from './types.js';
 import type { Frame } from './wire.js';
+import { filterOf, wishOf, type Filter } from './wish.js';
 
 class Client implements T.RealtimeClient<any> {
   readonly #options: T.ClientOptions<any>;
@@ -26,16 +27,12 @@ class Client implements T.RealtimeClient<any> {
   readonly #counters = new Counters();
   readonly #emitter = new Emitter<T.ClientEvents>(showError);
   readonly #host: Host;
+  readonly #delivery: Delivery;
+  readonly #seat: TabSeat;
   #stopWatching: (() => void) | undefined;
   #state: T.ConnectionState;
   #refiltering = false;
-  #live = false;
   #extras: Promise<Extras> | undefined;
-  #tabs: Tabs | undefined;
-  /** Counts the times that tabs were joined or left, so that who has left does not join late. */
-  #joins = 0;
-  /** The leader's state, null before it is known; undefined while this tab is on its own. */
-  #led: T.ConnectionState | null | undefined;
 
   constructor(options: T.ClientOptions<any>) {
     const settings = (this.#settings = settingsOf(options));
@@ -45,7 +42,7 @@ class Client implements T.RealtimeClient<any> {
       typeof start === 'object' && 'cursor' in start ? start.cursor : null,
     ));
     const dispatcher = (this.#dispatcher = new Dispatcher(settings.clock, options, {
-      failed: (error, event) => this.#handlerFailed(error, event),
+      failed: (error, event) => this.#delivery.handlerFailed(error, event),
       overflowed: () => {
         this.#use((extras) => extras.reporter.count('overflows'));
         this.#emitter.emit('gap', {
@@ -60,9 +57,9 @@ class Client implements T.RealtimeClient<any> {
       settings,
       intake,
       {
-        wish: () => this.#wish(),
+        wish: () => wishOf(this.#options, [this.#filter(), ...(this.#seat.tabs?.wants() ?? [])]),
         frame: (frame) => this.#passOn(frame),
-        widened: () => this.#tabs?.announce(),
+        widened: () => this.#seat.tabs?.announce(),
         changed: (before, event) => this.#changed(before, event),
       },
       isOnline(),
@@ -74,12 +71,20 @@ class Client implements T.RealtimeClient<any> {
       connection,
       dispatcher,
       state: () => this.#state,
-      wish: () => this.#ownWish(),
-      frame: (frame) => this.#frame(frame),
+      wish: () => this.#filter(),
+      frame: (frame) => this.#delivery.frame(frame),
       refilter: () => this.#refilter(),
       follow: (leader) => this.#follow(leader),
       failed: (error) => this.#emitter.emit('error', error),
     };
+    this.#seat = new TabSeat(this.#host);
+    this.#delivery = new Delivery(
+      this.#host,
+      this.#counters,
+      this.#emitter,
+      (act) => this.#use(act),
+      () => Boolean(this.#seat.led),
+    );
     this.#state = stateOf(connection, undefined, 'solo', settings.clock.now());
   }
 
@@ -90,15 +95,15 @@ class Client implements T.RealtimeClient<any> {
         online: () => send({ type: 'online' }),
         offline: () => send({ type: 'offline' }),
         wake: () => {
-          this.#tabs?.check();
+          this.#seat.tabs?.check();
           send({ type: 'wake' });
         },
         away: (reason) => {
           send({ type: 'pause', reason });
-          this.#leaveTabs();
+          this.#seat.leave();
         },
         back: (reason) => {
-          this.#joinTabs();
+          this.#seat.take();
           send({ type: 'resume', reason });
         },
       });
@@ -107,7 +112,7 @@ class Client implements T.RealtimeClient<any> {
       this.#connection.preload();
     }
     const { wanted, status } = this.#connection.machine;
-    if (!wanted || status === 'failed') this.#joinTabs();
+    if (!wanted || status === 'failed') this.#seat.take();
     send({ type: 'connect' });
     return this.ready();
   }
@@ -116,7 +121,7 @@ class Client implements T.RealtimeClient<any> {
     this.#stopWatching?.();
     this.#stopWatching = undefined;
     this.#connection.send({ type: 'disconnect' });
-    this.#leaveTabs();
+    this.#seat.leave();
     if (this.#extras) this.#use((extras) => extras.stop());
   }
 
@@ -174,7 +179,7 @@ class Client implements T.RealtimeClient<any> {
         if (status === 'failed') reject(error);
         else if (status === 'disconnected' && paused.length === 0) {
           reject(new RadialError('aborted', 'The client is disconnected.'));
-        } else if (this.isConnected() && this.#live) resolve();
+        } else if (this.isConnected() && this.#delivery.live) resolve();
         else return;
         stops.forEach((stop) => stop());
       };
@@ -244,62 +249,14 @@ class Client implements T.RealtimeClient<any> {
     this.#load().then(act).catch(this.#host.failed);
   }
 
-  /** Shares a connection with other tabs, if the application wants. */
-  #joinTabs(): void {
-    const { getToken, share = !getToken && 'document' in globalThis } = this.#options;
-    if (!share || this.#tabs || this.#led === null) return;
-    const join = (this.#joins += 1);
-    this.#led = null;
-    this.#connection.send({ type: 'pause', reason: BY_LEADER });
-    import('./sharing.js').then(
-      ({ createSharing }) => {
-        if (join !== this.#joins) return;
-        this.#tabs = createSharing(this.#host);
-        if (!this.#tabs) this.#leaveTabs();
-      },
-      () => join === this.#joins && this.#leaveTabs(),
-    );
-  }
-
-  #leaveTabs(): void {
-    this.#joins += 1;
-    this.#tabs?.stop();
-    this.#tabs = undefined;
-    this.#led = undefined;
-    this.#connection.send({ type: 'resume', reason: BY_LEADER });
-  }
-
   #follow(leader: T.ConnectionState | null | undefined): void {
-    this.#led = leader;
-    if (leader) this.#live = isOpen(leader);
+    this.#seat.led = leader;
+    if (leader) this.#delivery.live = isOpen(leader);
     this.#show();
   }
 
-  #ownWish() {
-    const { channels = ['main'], types = [] } = this.#options;
-    const subscriptions = [...this.#dispatcher.subscriptions];
-    const all = simplify([...types, ...subscriptions.flatMap((one) => one.types)]);
-    return {
-      channels: simplify([...channels, ...subscriptions.flatMap((one) => one.channels ?? [])]),
-      types: all.length > 0 ? all : ['*'],
-    };
-  }
-
-  #wish() {
-    const { snapshot = [], startAt = 'now' } = this.#options;
-    const wants = [this.#ownWish(), ...(this.#tabs?.wants() ?? [])];
-    const start: Record<string, string> =
-      startAt === 'earliest'
-        ? { cursor: startAt }
-        : typeof startAt === 'object' && 'since' in startAt
-          ? { since: String(startAt.since) }
-          : {};
-    return {
-      channels: simplify(wants.flatMap((want) => want.channels)),
-      types: simplify(wants.flatMap((want) => want.types)),
-      snapshot,
-      start,
-    };
+  #filter(): Filter {
+    return filterOf(this.#options, this.#dispatcher.subscriptions);
   }
 
   /** Subscriptions made together change the connection once. */
@@ -309,63 +266,15 @@ class Client implements T.RealtimeClient<any> {
     queueMicrotask(() => {
       this.#refiltering = false;
       this.#connection.refilter();
-      this.#tabs?.want();
+      this.#seat.tabs?.want();
     });
   }
 
   /** A frame of this tab's own connection. */
   #passOn(frame: Frame): void {
-    this.#tabs?.passOn(frame);
-    this.#frame(frame);
-    if (frame.name === 'hello') this.#tabs?.announce();
-  }
-
-  #frame(frame: Frame): void {
-    const now = this.#settings.clock.now();
-    const { latency } = this.#counters;
-    switch (frame.name) {
-      case 'event':
-        if (this.#live) latency.add(now, frame.data.receivedAt);
-        this.#intake.lastEventAt = now;
-        return this.#event(frame.data as HubEvent);
-      case 'redelivery': {
-        const event = frame.data.event as HubEvent;
-        return this.#use((extras) => extras.wasHandled(event.eventId) || this.#event(event));
-      }
-      case 'heartbeat':
-        this.#counters.lastHeartbeat = now;
-        if (frame.data.now > 0) latency.add(now, frame.data.now);
-        return;
-      case 'token':
-        return void this.#connection.renew().catch(this.#host.failed);
-      case 'live':
-        this.#live = true;
-        break;
-      case 'gap': {
-        const everything = frame.data.scope === 'all';
-        this.#use((extras) => extras.gap(everything));
-      }
-    }
-    this.#emitter.emit(frame.name, frame.data as never);
-  }
-
-  #event(event: HubEvent): void {
-    const done = this.#dispatcher.dispatch(event);
-    this.#emitter.emit('event', event);
-    if (this.#options.fallback) this.#use((extras) => extras.keep(event));
-    // The leader acknowledges for all tabs: they are one session.
-    if (!event.ack || this.#options.acks === 'manual' || this.#led) return;
-    void Promise.resolve(done).then((ok) => ok && this.ack(event));
-  }
-
-  #handlerFailed(error: unknown, event: HubEvent): void {
-    this.#counters.handlerErrors += 1;
-    this.#use((extras) => extras.reporter.count('handlerErrors'));
-    try {
-      (this.#options.onHandlerError ?? showError)(error, event);
-    } catch (second) {
-      showError(second);
-    }
+    this.#seat.tabs?.passOn(frame);
+    this.#delivery.frame(frame);
+    if (frame.name === 'hello') this.#seat.tabs?.announce();
   }
 
   #changed(before: Machine, event: MachineEvent): void {
@@ -374,7 +283,7 @@ class Client implements T.RealtimeClient<any> {
     const lost = event.type === 'lost' || event.type === 'unauthorized';
     if (event.type === 'opened') counters.lastConnected = this.#settings.clock.now();
     if (lost && before.status !== 'reconnecting') counters.reconnects += 1;
-    if (!isOpen(machine) && !this.#led) this.#live = false;
+    if (!isOpen(machine) && !this.#seat.led) this.#delivery.live = false;
     if (machine.transport !== before.transport && machine.wanted) {
       counters.fallbacks += 1;
       const reason = machine.error?.code ?? event.type;
@@ -382,30 +291,24 @@ class Client implements T.RealtimeClient<any> {
         this.#use(({ reporter }) => reporter.fallback(before.transport, machine.transport, reason));
     }
     // A leader that cannot have a connection lets another tab try.
-    if (machine.status === 'failed' && this.#tabs) this.#leaveTabs();
+    if (machine.status === 'failed' && this.#seat.tabs) this.#seat.leave();
     this.#show();
   }
 
   #show(): void {
     const before = this.#state;
-    const state = stateOf(this.#connection, this.#led, this.#tabs?.role, before.since);
+    const state = stateOf(this.#connection, this.#seat.led, this.#seat.tabs?.role, before.since);
     const { clock } = this.#settings;
     this.#state =
       state.status === before.status ? state : Object.freeze({ ...state, since: clock.now() });
     this.#emitter.emit('state', this.#state);
-    this.#tabs?.announce();
+    this.#seat.tabs?.announce();
     if (this.#options.fallback) this.#use((extras) => extras.changed());
   }
 }
 
 const listOf = (one: string | readonly string[]): readonly string[] =>
   typeof one === 'string' ? [one] : one;
-
-/** Shows an error to the page without stopping anything. */
-function showError(error: unknown): void {
-  if (globalThis.reportError) globalThis.reportError(error);
-  else console.error(error);
-}
 
 /**
  * Creates a client. Nothing happens before `connect()`: creating one is safe on a server and in a

@@ -18,7 +18,7 @@ import {
 import { anyCovers } from './pattern.js';
 import type { Settings, TokenReason } from './settings.js';
 import { loadTransport, type TransportClass } from './transport/load.js';
-import { httpRequest, type End, type StreamRequest } from './transport/transport.js';
+import type { End, StreamRequest } from './transport/transport.js';
 import type { Frame } from './wire.js';
 
 /** What the application wants to receive. */
@@ -104,50 +104,24 @@ export class Connection implements LinkOwner {
     if (this.#probe) this.#endProbe({ type: 'probeLost' });
     if (main.connectionId === undefined) return void this.#open(false);
     const add = { channels: wish.channels, types: wish.types };
-    this.#widen(main, add).then(
-      () => {
-        Object.assign(has, add);
-        this.#owner.widened();
-      },
-      () => void (main === this.main && this.#open(false)),
-    );
+    import('./stream-requests.js')
+      .then(({ widen }) => widen(main, add, this.#settings))
+      .then(
+        () => {
+          Object.assign(has, add);
+          this.#owner.widened();
+        },
+        () => void (main === this.main && this.#open(false)),
+      );
   }
 
-  async #widen(
-    main: Link,
-    add: { channels: readonly string[]; types: readonly string[] },
-  ): Promise<void> {
-    if (main.send({ op: 'subscribe', id: 'add', ...add })) return;
-    await this.#post(
-      '/api/sse/subscriptions',
-      { connectionId: main.connectionId, add },
-      main.request,
-    );
-  }
-
-  /** Gives an open stream a newer credential; without one the hub will say goodbye. */
+  /** Gives an open stream a newer credential. */
   async renew(): Promise<void> {
     const main = this.main;
     if (!main || !this.#settings.getToken) return;
     const token = await this.token('expiring', this.#opening.signal);
-    if (main !== this.main || token === null || main.send({ op: 'token', token })) return;
-    await this.#post(
-      '/api/auth/renew',
-      { connectionId: main.connectionId },
-      { ...main.request, token },
-    );
-  }
-
-  async #post(path: string, body: unknown, request: StreamRequest): Promise<void> {
-    const { fetch } = this.#settings;
-    const init = httpRequest(this.#settings, request.token, { 'content-type': 'application/json' });
-    const response = await fetch(request.base + path, {
-      ...init,
-      method: 'POST',
-      body: JSON.stringify(body),
-    });
-    if (!response.ok)
-      throw new RadialError('not-found', `${path} was answered ${response.status}.`);
+    const { renew } = await import('./stream-requests.js');
+    if (main === this.main && token !== null) await renew(main, token, this.#settings);
   }
 
   /** Asks the application for its credential, for a limited time. */

@@ -317,6 +317,7 @@ export function createFakeHub(
         import('../extras.js'),
         import('../fallback.js'),
         import('../sharing.js'),
+        import('../stream-requests.js'),
         import('../transport/polling.js'),
         import('../transport/websocket.js'),
       ]);

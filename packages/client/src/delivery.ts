@@ -1,0 +1,91 @@
+/** The last stretch of a frame: to the handlers, to who listens, and into the numbers. */
+import type { Emitter } from './emitter.js';
+import type { HubEvent } from './events.js';
+import type { Extras } from './extras.js';
+import type { Host } from './host.js';
+import type { Counters } from './status.js';
+import type { ClientEvents } from './types.js';
+import type { Frame } from './wire.js';
+
+export class Delivery {
+  /** The replay has met the head: what comes now happens now. */
+  live = false;
+  readonly #host: Host;
+  readonly #counters: Counters;
+  readonly #emitter: Emitter<ClientEvents>;
+  readonly #use: (act: (extras: Extras) => void) => void;
+  /** Whether another tab acknowledges for this one. */
+  readonly #isLed: () => boolean;
+
+  constructor(
+    host: Host,
+    counters: Counters,
+    emitter: Emitter<ClientEvents>,
+    use: (act: (extras: Extras) => void) => void,
+    isLed: () => boolean,
+  ) {
+    this.#host = host;
+    this.#counters = counters;
+    this.#emitter = emitter;
+    this.#use = use;
+    this.#isLed = isLed;
+  }
+
+  frame(frame: Frame): void {
+    const { settings, intake, connection, failed } = this.#host;
+    const now = settings.clock.now();
+    const { latency } = this.#counters;
+    switch (frame.name) {
+      case 'event':
+        if (this.live) latency.add(now, frame.data.receivedAt);
+        intake.lastEventAt = now;
+        return this.#event(frame.data as HubEvent);
+      case 'redelivery': {
+        const event = frame.data.event as HubEvent;
+        return this.#use((extras) => extras.wasHandled(event.eventId) || this.#event(event));
+      }
+      case 'heartbeat':
+        this.#counters.lastHeartbeat = now;
+        if (frame.data.now > 0) latency.add(now, frame.data.now);
+        return;
+      case 'token':
+        return void connection.renew().catch(failed);
+      case 'live':
+        this.live = true;
+        break;
+      case 'gap': {
+        const everything = frame.data.scope === 'all';
+        this.#use((extras) => extras.gap(everything));
+      }
+    }
+    this.#emitter.emit(frame.name, frame.data as never);
+  }
+
+  #event(event: HubEvent): void {
+    const { dispatcher, options } = this.#host;
+    const done = dispatcher.dispatch(event);
+    this.#emitter.emit('event', event);
+    if (options.fallback) this.#use((extras) => extras.keep(event));
+    // The leader acknowledges for all tabs: they are one session.
+    if (!event.ack || options.acks === 'manual' || this.#isLed()) return;
+    const acknowledge = () => this.#use((extras) => extras.ack(event.eventId));
+    void Promise.resolve(done).then((ok) => ok && acknowledge());
+  }
+
+  /** A handler has failed, which concerns nobody else. */
+  handlerFailed(error: unknown, event: HubEvent): void {
+    this.#counters.handlerErrors += 1;
+    this.#use((extras) => extras.reporter.count('handlerErrors'));
+    try {
+      (this.#host.options.onHandlerError ?? showError)(error, event);
+    } catch (second) {
+      showError(second);
+    }
+  }
+}
+
+/** Shows an error to the page without stopping anything. */
+export function showError(error: unknown): void {
+  if (globalThis.reportError) globalThis.reportError(error);
+  else console.error(error);
+}
