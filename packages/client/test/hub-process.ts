@@ -1,7 +1,7 @@
 /** The real hub as a child process. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -18,19 +18,27 @@ export interface HubProcess {
   remove(): Promise<void>;
 }
 
-/** Starts a hub like `radial dev`, with the built-in event types and these settings. */
-export async function startHub(settings: Record<string, unknown> = {}): Promise<HubProcess> {
+/**
+ * Starts a hub like `radial dev`, with the built-in event types and these settings.
+ * @param config a configuration file; with it the hub asks for credentials, like `radial serve`
+ */
+export async function startHub(
+  settings: Record<string, unknown> = {},
+  config?: string,
+): Promise<HubProcess> {
   const binary = process.env['RADIAL_BIN'];
   if (!binary)
     throw new Error('Set RADIAL_BIN to the radial binary, for example ../../target/debug/radial.');
   const folder = await mkdtemp(join(tmpdir(), 'radial-client-'));
+  const mode = config === undefined ? ['dev'] : ['serve', '--config', join(folder, 'radial.toml')];
+  if (config !== undefined) await writeFile(join(folder, 'radial.toml'), config);
   let listen = '127.0.0.1:0';
   let child: ReturnType<typeof spawn>;
   let ended: Promise<unknown>;
 
   async function start(): Promise<void> {
     const data = join(folder, 'data');
-    child = spawn(binary as string, ['dev', '--listen', listen, '--data', data], {
+    child = spawn(binary as string, [...mode, '--listen', listen, '--data', data], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...variables(settings) },
     });
