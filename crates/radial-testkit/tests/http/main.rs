@@ -12,6 +12,7 @@ mod cors;
 mod credentials;
 mod drain;
 mod identity;
+mod isolation;
 mod lifetime;
 mod limits;
 mod mutation;
