@@ -11,8 +11,8 @@ const BUDGETS = [
   {
     entry: 'index',
     code: "export { createRealtimeClient } from './src/index.ts'",
-    first: 10_752,
-    all: 15_872,
+    first: 10_496,
+    all: 16_384,
   },
   {
     entry: 'outbox',

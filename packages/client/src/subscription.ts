@@ -1,5 +1,6 @@
 /** One handler and what waits for it. */
-import { Timer, type Clock } from './clock.js';
+import type { Batch } from './batch.js';
+import type { Clock } from './clock.js';
 import type { AnyHandler, DispatcherOwner } from './dispatcher.js';
 import type { HubEvent } from './events.js';
 import type { SubscribeOptions } from './types.js';
@@ -12,8 +13,8 @@ export interface BatchOptions {
   maxSize?: number;
 }
 
-const BATCH_DELAY_MS = 50;
-const BATCH_SIZE = 500;
+/** What a schema said of an event, or will say; undefined where there is none. */
+type Validity = boolean | Promise<boolean> | undefined;
 
 export class Subscription {
   readonly types: readonly string[];
@@ -21,15 +22,13 @@ export class Subscription {
   readonly handler: AnyHandler;
   /** Events that this handler has not finished. */
   queued = 0;
-  #closed = false;
   /** What was given up, counted so that it cannot finish later. */
   #round = 0;
   /** The last thing that waits, by event type: handlers of one type run one after the other. */
   readonly #tails = new Map<string, Promise<boolean>>();
-  #busy = false;
-  #collected: { event: HubEvent; done: (ok: boolean) => void }[] = [];
-  readonly #batch: BatchOptions | undefined;
-  readonly #flush: Timer;
+  readonly #batch: Promise<Batch> | undefined;
+  /** The last event that was put into the batch: events get there in their order. */
+  #added: Promise<unknown> = Promise.resolve();
   readonly #maxQueued: number;
   readonly #owner: DispatcherOwner;
 
@@ -44,52 +43,74 @@ export class Subscription {
     this.types = types;
     this.channels = typeof channels === 'string' ? [channels] : channels;
     this.handler = handler;
-    this.#batch = batch === true ? {} : batch || undefined;
     this.#maxQueued = maxQueued;
     this.#owner = owner;
-    this.#flush = new Timer(clock, () => this.flush());
+    if (!batch) return;
+    const run = (events: HubEvent[]) => this.#call(events, events[0] as HubEvent);
+    this.#batch = import('./batch.js').then(
+      ({ Batch }) => new Batch(run, batch === true ? {} : batch, clock),
+    );
   }
 
   /**
    * Runs the handler with this event, after what is before it.
-   * @param valid what the schema said, or will say
    * @returns whether it succeeded, as a promise if that is not known yet
    */
-  push(event: HubEvent, valid: boolean | Promise<boolean> | undefined): boolean | Promise<boolean> {
+  push(event: HubEvent, valid: Validity): boolean | Promise<boolean> {
     if (valid === false) return true;
-    const tail = this.#tails.get(event.type);
-    if (!tail && !(valid instanceof Promise) && !this.#batch) {
-      const done = this.#call(event, event);
-      return done instanceof Promise ? this.#follow(event, () => done, undefined) : done;
+    if (this.queued >= this.#maxQueued) {
+      this.close();
+      this.#owner.overflowed();
     }
-    return this.#follow(
-      event,
-      async () =>
-        (await valid) === false
-          ? true
-          : this.#batch
-            ? this.#collect(event)
-            : this.#call(event, event),
-      this.#batch && !(valid instanceof Promise) ? undefined : tail,
+    const { type } = event;
+    const tail = this.#tails.get(type);
+    if (this.#batch) return this.#wait(this.#collect(this.#batch, event, valid));
+    if (!tail && !(valid instanceof Promise)) {
+      const done = this.#call(event, event);
+      return done instanceof Promise ? this.#queue(type, done) : done;
+    }
+    const round = this.#round;
+    const isOver = async () => round !== this.#round || (await valid) === false;
+    const before = tail ?? Promise.resolve(true);
+    return this.#queue(
+      type,
+      before.then(isOver).then((over) => over || this.#call(event, event)),
     );
   }
 
-  #follow(
-    event: HubEvent,
-    run: () => boolean | Promise<boolean>,
-    before: Promise<boolean> | undefined,
-  ): Promise<boolean> {
-    if (this.queued >= this.#maxQueued) this.#giveUp();
+  #queue(type: string, run: Promise<boolean>): Promise<boolean> {
+    const tail = this.#wait(run).finally(() => {
+      if (this.#tails.get(type) === tail) this.#tails.delete(type);
+    });
+    this.#tails.set(type, tail);
+    return tail;
+  }
+
+  #collect(batch: Promise<Batch>, event: HubEvent, valid: Validity): Promise<boolean> {
+    const round = this.#round;
+    return new Promise((done) => {
+      this.#added = this.#added.then(async () => {
+        const isValid = await valid;
+        const ready = await batch;
+        if (isValid === false || round !== this.#round) done(true);
+        else ready.add(event, done);
+      });
+      // A batch that cannot be loaded is a handler that failed.
+      this.#added = this.#added.catch((error) => {
+        this.#owner.failed(error, event);
+        done(false);
+      });
+    });
+  }
+
+  /** Counts what waits. */
+  #wait(run: Promise<boolean>): Promise<boolean> {
     const round = this.#round;
     this.queued += 1;
-    const go = () => (this.#closed || round !== this.#round ? true : run());
-    const tail = (before ? before.then(go) : Promise.resolve(go())).then((ok) => {
+    return run.then((ok) => {
       if (round === this.#round) this.queued -= 1;
-      if (this.#tails.get(event.type) === tail) this.#tails.delete(event.type);
       return ok;
     });
-    this.#tails.set(event.type, tail);
-    return tail;
   }
 
   #call(argument: unknown, event: HubEvent): boolean | Promise<boolean> {
@@ -105,52 +126,14 @@ export class Subscription {
     }
   }
 
-  #collect(event: HubEvent): Promise<boolean> {
-    const { maxDelay = BATCH_DELAY_MS, maxSize = BATCH_SIZE } = this.#batch ?? {};
-    return new Promise((done) => {
-      this.#collected.push({ event, done });
-      if (this.#collected.length >= maxSize) return this.flush();
-      // A hidden page is not painted, so there a frame would never come.
-      const painted = maxDelay === 'frame' && globalThis.document?.visibilityState === 'visible';
-      if (painted && this.#collected.length === 1) requestAnimationFrame(() => this.flush());
-      this.#flush.ensure(typeof maxDelay === 'number' ? maxDelay : BATCH_DELAY_MS);
-    });
-  }
-
-  /** Gives what was collected to the handler, unless it still works on what it got before. */
-  flush(): void {
-    this.#flush.clear();
-    if (this.#busy) return;
-    const collected = this.#collected;
-    this.#collected = [];
-    const finish = (ok: boolean) => collected.forEach(({ done }) => done(ok));
-    const [first] = collected;
-    if (!first || this.#closed) return finish(true);
-    const ok = this.#call(
-      collected.map(({ event }) => event),
-      first.event,
-    );
-    if (!(ok instanceof Promise)) return finish(ok);
-    this.#busy = true;
-    void ok.then((result) => {
-      this.#busy = false;
-      finish(result);
-      if (this.#collected.length > 0) this.flush();
-    });
-  }
-
-  #giveUp(): void {
-    this.#round += 1;
-    this.#collected = [];
-    this.#flush.clear();
-    this.#tails.clear();
-    this.#owner.overflowed();
-    this.queued = 0;
-  }
-
+  /** What waits is not handled any more; what runs is still waited for. */
   close(): void {
-    this.#closed = true;
-    this.flush();
-    this.#flush.clear();
+    this.#round += 1;
+    this.queued = 0;
+    // A batch that could not be loaded is reported with the events that wanted it.
+    this.#batch?.then(
+      (batch) => batch.clear(),
+      () => {},
+    );
   }
 }

@@ -314,6 +314,7 @@ export function createFakeHub(
     async advance(ms) {
       // What a client loads on demand is loaded here, so that no test has to wait for it.
       await Promise.all([
+        import('../batch.js'),
         import('../extras.js'),
         import('../fallback.js'),
         import('../sharing.js'),

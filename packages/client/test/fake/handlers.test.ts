@@ -187,6 +187,24 @@ describe('handlers', () => {
     expect(seen).toEqual(['1', '2']);
   });
 
+  test('lists are as long with a schema that takes its time', async () => {
+    const slow = {
+      '~standard': {
+        version: 1 as const,
+        vendor: 'test',
+        validate: async (value: any) => ({ value }),
+      },
+    };
+    const { hub, client } = await connect({ schemas: { 'a.b': slow } });
+    const lists: string[][] = [];
+    client.subscribe('*', (events) => lists.push(events.map((event) => event.eventId)), {
+      batch: true,
+    });
+    emit(hub, 'a.b', '1', '2', '3');
+    await hub.advance(100);
+    expect(lists).toEqual([['1', '2', '3']]);
+  });
+
   test('unsubscribing works by the function, by name, and by a signal', async () => {
     const { hub, client } = await connect();
     const seen: string[] = [];
