@@ -16,6 +16,7 @@ use crate::connections::ConnectionTable;
 use crate::http::origin::Origins;
 use crate::http::proxies::Proxies;
 use crate::rates::Rates;
+use crate::tls::Reloads;
 
 /// Who may talk to the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,7 @@ pub(crate) struct App {
     pub(crate) table: Arc<ConnectionTable>,
     pub(crate) web: Web,
     pub(crate) rates: Rates,
+    pub(crate) certificates: Reloads,
     /// The longest that a request's body may take to arrive.
     pub(crate) body_timeout: Duration,
 }
@@ -91,6 +93,7 @@ impl App {
             hub,
             auth,
             rates: Rates::new(config.rates.clone(), seed),
+            certificates: Reloads::default(),
             body_timeout: config.server.body_timeout,
             mode,
             node: config.server.node.to_string(),

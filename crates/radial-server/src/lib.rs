@@ -15,6 +15,7 @@ pub mod logging;
 mod metrics;
 mod rates;
 mod server;
+mod tls;
 mod transport;
 mod watch;
 
@@ -29,3 +30,4 @@ pub use auth::AuthError;
 pub use http::routes::{Access, ROUTES, Route};
 pub use radial_log::{doctor, renew_epochs};
 pub use server::{RunError, Server, run};
+pub use tls::CertificateError;

@@ -28,6 +28,10 @@ pub(crate) fn text(app: &App) -> String {
         timeline_budget_bytes: app.hub.timeline_memory().budget_bytes() as u64,
         limited: app.rates.tallies(),
         forgotten: app.rates.forgotten(),
+        reloads: [
+            ("taken", app.certificates.taken.load(Ordering::Relaxed)),
+            ("refused", app.certificates.refused.load(Ordering::Relaxed)),
+        ],
         ready: app.hub.readiness() == Readiness::Ready,
     };
     let mut registry = Registry::with_prefix("radial");
@@ -50,7 +54,34 @@ struct Snapshot {
     timeline_budget_bytes: u64,
     limited: Vec<(&'static str, u64)>,
     forgotten: u64,
+    reloads: [(&'static str, u64); 2],
     ready: bool,
+}
+
+impl Snapshot {
+    /// What the edge refused, forgot and renewed.
+    fn edge(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        counters(
+            encoder,
+            "limited_requests",
+            "Requests that a rate or a number of connections refused, by limit.",
+            "limit",
+            &self.limited,
+        )?;
+        counter(
+            encoder,
+            "forgotten_buckets",
+            "Rates that were forgotten too early, for lack of room.",
+            self.forgotten,
+        )?;
+        counters(
+            encoder,
+            "certificate_reloads",
+            "Times that the certificates' files had changed, by what became of it.",
+            "result",
+            &self.reloads,
+        )
+    }
 }
 
 impl Collector for Snapshot {
@@ -98,19 +129,7 @@ impl Collector for Snapshot {
             "code",
             &tallies.refused_requests,
         )?;
-        counters(
-            &mut encoder,
-            "limited_requests",
-            "Requests that a rate or a number of connections refused, by limit.",
-            "limit",
-            &self.limited,
-        )?;
-        counter(
-            &mut encoder,
-            "forgotten_buckets",
-            "Rates that were forgotten too early, for lack of room.",
-            self.forgotten,
-        )?;
+        self.edge(&mut encoder)?;
         counter(
             &mut encoder,
             "delivered_events",

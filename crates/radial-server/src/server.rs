@@ -16,20 +16,24 @@ use crate::clock;
 use crate::config::Config;
 use crate::http::accept::{AcceptSettings, accept, listen};
 use crate::http::router::router;
+use crate::tls::{self, CertificateError, Hangups, Tls};
 use crate::watch::watch;
 
 /// Why a hub could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// The address is not this machine's own, and `radial dev` asks nobody for a credential.
+    #[error("cannot listen on {0}: radial dev serves loopback addresses only (127.0.0.1, [::1])")]
+    NotLoopback(SocketAddr),
     /// The address is not this machine's own, and nothing would be encrypted.
     #[error(
-        "cannot listen on {0}: TLS is not served yet, so the hub serves loopback addresses only \
-         (127.0.0.1, [::1])"
+        "cannot listen on {0} without TLS: give a certificate in [[server.certificates]], or set \
+         server.plain_http = true if a proxy in front encrypts"
     )]
-    NotLoopback(SocketAddr),
-    /// There are certificates, but nothing that would use them.
-    #[error("server.certificates is set, but TLS is not served yet")]
-    NoTls,
+    NotEncrypted(SocketAddr),
+    /// A certificate cannot be used.
+    #[error("{0}")]
+    Certificate(#[from] CertificateError),
     /// The address is taken, or not this machine's.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -65,6 +69,8 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     accept: AcceptSettings,
+    tls: Option<(Tls, Hangups)>,
+    certificate_check: Duration,
     drain_timeout: Duration,
 }
 
@@ -81,11 +87,16 @@ impl Server {
         disk: Arc<dyn Disk>,
     ) -> Result<Self, RunError> {
         let address = config.server.listen;
+        let tls = Tls::new(&config.server.certificates)?;
+        let hangups =
+            tls.as_ref().map(|_| Hangups::new()).transpose().map_err(RunError::Signals)?;
         if !address.ip().is_loopback() {
-            return Err(RunError::NotLoopback(address));
-        }
-        if !config.server.certificates.is_empty() {
-            return Err(RunError::NoTls);
+            if mode == Mode::Dev {
+                return Err(RunError::NotLoopback(address));
+            }
+            if tls.is_none() && !config.server.plain_http {
+                return Err(RunError::NotEncrypted(address));
+            }
         }
         let auth = Auth::new(&config, mode)?;
         let listener = listen(address).map_err(|source| RunError::Listen { address, source })?;
@@ -115,6 +126,7 @@ impl Server {
             node = %config.server.node,
             types = hub.registry().len(),
             disabled = config.hub.disabled,
+            tls = tls.is_some(),
             "hub opened"
         );
         Ok(Self {
@@ -124,7 +136,10 @@ impl Server {
             accept: AcceptSettings {
                 header_timeout: config.server.header_timeout,
                 max_connections: config.server.max_connections as u64,
+                acceptor: tls.as_ref().map(Tls::acceptor).cloned(),
             },
+            tls: tls.zip(hangups),
+            certificate_check: config.server.certificate_check,
             drain_timeout: config.server.drain_timeout,
         })
     }
@@ -146,6 +161,10 @@ impl Server {
             router(Arc::clone(&app)),
             self.accept,
         ));
+        let reloading = self.tls.map(|(tls, hangups)| {
+            let interval = self.certificate_check;
+            tokio::spawn(keep_certificates(tls, hangups, interval, Arc::clone(&app)))
+        });
         let watching = tokio::spawn(watch(Arc::clone(&app)));
         stop.await;
         tracing::info!("draining");
@@ -159,15 +178,25 @@ impl Server {
             app.cut.cancel();
             open.wait().await;
         }
-        // It ends with the drain; it does not panic.
+        // They end with the drain, and do not panic.
         let _ = watching.await;
-        // They end with the drain.
         let _ = refreshing.await;
         let _ = reasking.await;
+        if let Some(reloading) = reloading {
+            let _ = reloading.await;
+        }
         let hub = Arc::clone(&app.hub);
         // The log syncs on a thread of its own; a panic there has been reported by the log.
         let _ = tokio::task::spawn_blocking(move || hub.close()).await;
         tracing::info!("stopped");
+    }
+}
+
+/// Follows the files of the certificates until the drain begins.
+async fn keep_certificates(tls: Tls, hangups: Hangups, interval: Duration, app: Arc<App>) {
+    tokio::select! {
+        () = tls::reload(tls, hangups, interval, &app.certificates) => {}
+        () = app.drain.cancelled() => {}
     }
 }
 

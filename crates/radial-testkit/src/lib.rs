@@ -12,6 +12,7 @@ mod disk;
 mod process;
 mod server;
 mod stream;
+pub mod tls;
 pub mod wire;
 
 pub use application::Application;

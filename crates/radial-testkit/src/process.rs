@@ -53,8 +53,9 @@ impl HubProcess {
         let mut lines = BufReader::new(stdout).lines();
         let first =
             timeout(PATIENCE, lines.next_line()).await.context("the hub says nothing")??;
-        let Some(address) =
-            first.as_deref().and_then(|line| line.strip_prefix("listening on http://"))
+        let Some(address) = first
+            .as_deref()
+            .and_then(|line| line.strip_prefix("listening on ")?.split("//").nth(1))
         else {
             bail!("the hub's first line is {first:?}");
         };
@@ -79,13 +80,23 @@ impl HubProcess {
         self.child.kill().await.context("the hub cannot be killed")
     }
 
+    /// Sends SIGHUP.
+    pub async fn hang_up(&mut self) -> Result<()> {
+        self.signal("-HUP").await
+    }
+
+    async fn signal(&mut self, signal: &str) -> Result<()> {
+        let id = self.child.id().context("the hub has ended already")?;
+        let sent = Command::new("kill").args([signal, &id.to_string()]).status().await?;
+        if !sent.success() {
+            bail!("kill {signal} could not be sent");
+        }
+        Ok(())
+    }
+
     /// Sends SIGTERM and waits for the exit.
     pub async fn terminate(&mut self) -> Result<ExitStatus> {
-        let id = self.child.id().context("the hub has ended already")?;
-        let sent = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
-        if !sent.success() {
-            bail!("SIGTERM could not be sent");
-        }
+        self.signal("-TERM").await?;
         timeout(PATIENCE, self.child.wait())
             .await
             .context("the hub does not stop")?

@@ -94,6 +94,10 @@ pub struct Server {
     pub allowed_origins: Vec<Origin>,
     /// How long browsers are told to use `https` only, once they did; 0: not told. Default 180 days.
     pub hsts_age: Duration,
+    /// Whether addresses other than loopback may be served without TLS. Default false.
+    pub plain_http: bool,
+    /// How often the files of certificates are looked at. Default 10 s; 100 ms to 1 day.
+    pub certificate_check: Duration,
     /// `[[server.certificates]]`: for TLS. Default none; at most 100.
     pub certificates: Vec<Certificate>,
 }
@@ -317,6 +321,8 @@ impl Default for Server {
             forwarded_header: ForwardedHeader::XForwardedFor,
             allowed_origins: Vec::new(),
             hsts_age: Duration::from_hours(180 * 24),
+            plain_http: false,
+            certificate_check: Duration::from_secs(10),
             certificates: Vec::new(),
         }
     }

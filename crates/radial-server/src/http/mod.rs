@@ -4,6 +4,7 @@ pub(crate) mod accept;
 mod admin;
 mod answer;
 mod body;
+mod connection;
 mod cors;
 mod credential;
 mod entities;

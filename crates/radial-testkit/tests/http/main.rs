@@ -22,5 +22,6 @@ mod poll;
 mod requests;
 mod stream;
 mod strings;
+mod tls;
 mod visibility;
 mod watched;

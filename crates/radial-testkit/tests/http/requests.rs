@@ -144,7 +144,6 @@ async fn bytes_that_are_no_http_end_their_own_connection_only() {
         vec![
             raw("garbage", "\0\x01\x02 nobody speaks this\r\n\r\n", Unparsed(400)),
             raw("TLS", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03".to_vec(), Unparsed(400)),
-            raw("HTTP/2 without asking", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Unparsed(505)),
             raw(
                 "a version that is none",
                 "GET / HTTP/9.9\r\nhost: localhost\r\n\r\n",

@@ -1,14 +1,13 @@
 //! `radial dev`: a hub for one developer.
 
-use std::net::SocketAddr;
-
 use clap::Args;
 use radial_server::Mode;
 
 use super::hub::{self, ServerArgs};
 use crate::failure::Failure;
 
-const DEFAULT_PORT: u16 = 7070;
+/// Where client commands look if they are not told.
+const DEFAULT_URL: &str = "http://127.0.0.1:7070";
 
 /// Run a hub for development: this machine only, no credentials, built-in event types, a demo page
 #[derive(Debug, Args)]
@@ -26,10 +25,9 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
 }
 
 /// Where to look and what to try.
-fn welcome(address: SocketAddr) -> String {
-    let url = format!("http://{address}");
-    let tail = match address.port() {
-        DEFAULT_PORT if address.is_ipv4() => "radial tail".to_owned(),
+fn welcome(url: &str) -> String {
+    let tail = match url {
+        DEFAULT_URL => "radial tail".to_owned(),
         _ => format!("radial tail --url {url}"),
     };
     format!(
@@ -51,10 +49,10 @@ mod tests {
 
     #[test]
     fn the_commands_to_try_name_the_address() {
-        let shown = welcome("127.0.0.1:4000".parse().unwrap());
+        let shown = welcome("http://127.0.0.1:4000");
         assert_eq!(shown.matches("http://127.0.0.1:4000").count(), 4, "{shown}");
         assert!(shown.contains(r#"'{"eventType":"test:event","eventData":{"n":1}}'"#), "{shown}");
-        let shown = welcome("127.0.0.1:7070".parse().unwrap());
+        let shown = welcome(DEFAULT_URL);
         assert!(shown.contains("radial tail\n"), "{shown}");
     }
 }

@@ -50,22 +50,26 @@ impl ServerArgs {
     }
 }
 
-/// Runs a hub until it is told to stop. `welcome` says what is printed after the first line.
+/// Runs a hub until it is told to stop. `welcome` is given its URL, and says what is printed after
+/// the first line.
 pub(crate) async fn run(
     config: Config,
     mode: Mode,
-    welcome: impl FnOnce(SocketAddr) -> String,
+    welcome: impl FnOnce(&str) -> String,
 ) -> Result<(), Failure> {
     let level = tracing::Level::from(config.server.log_level);
     radial_server::logging::start(config.server.log_format, level.into());
+    let scheme = if config.server.certificates.is_empty() { "http" } else { "https" };
     let announce = |address: SocketAddr| {
+        let url = format!("{scheme}://{address}");
         // A hub serves whether or not somebody reads where.
-        let _ = output::print(&format!("listening on http://{address}\n{}", welcome(address)));
+        let _ = output::print(&format!("listening on {url}\n{}", welcome(&url)));
     };
     radial_server::run(config, mode, announce).await.map_err(|error| match error {
-        RunError::NotLoopback(_) | RunError::NoTls | RunError::Auth(_) => {
-            Failure::Unusable(error.to_string())
-        }
+        RunError::NotLoopback(_)
+        | RunError::NotEncrypted(_)
+        | RunError::Certificate(_)
+        | RunError::Auth(_) => Failure::Unusable(error.to_string()),
         _ => Failure::Failed(error.to_string()),
     })
 }

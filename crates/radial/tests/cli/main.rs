@@ -7,6 +7,7 @@
 )]
 #![allow(clippy::print_stdout, reason = "seeds are printed")]
 
+mod certificates;
 mod crash;
 mod history;
 mod operate;

@@ -12,6 +12,7 @@ use crate::config::settings::{Certificate, ForwardedHeader, LogFormat, LogLevel}
 /// The longest drain: a deployment waits that long for each node.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 
+const DAY: Duration = Duration::from_hours(24);
 const HSTS_MAX: Duration = Duration::from_hours(2 * 365 * 24);
 const PROXIES_MAX: usize = 100;
 const ORIGINS_MAX: usize = 1_000;
@@ -119,12 +120,24 @@ pub(super) const SECTION: Section = Section {
              nothing.",
             "365d",
         ),
+        option(
+            "server.plain_http",
+            Kind::Boolean(|c| &mut c.server.plain_http),
+            "Whether addresses other than loopback may be served without TLS, because a proxy in \
+             front encrypts.",
+            "true",
+        ),
+        option(
+            "server.certificate_check",
+            duration(|c| &mut c.server.certificate_check, Duration::from_millis(100), DAY),
+            "How often the files of certificates are looked at, to use new ones.",
+            "1m",
+        ),
     ],
     lists: &[RecordList {
         key: "server.certificates",
-        doc: "The certificates of the hub, for TLS. It is not served yet: with one the hub does not \
-              start. The first one answers clients that name no host, \
-              or one that no certificate is for.",
+        doc: "The certificates of the hub. With one, the hub speaks TLS only. A client is shown the first \
+              that is for the host that it asks for, else the first of all.",
         example: r#"[{"certificate": "/etc/radial/cert.pem", "key_file": "/etc/radial/key.pem"}]"#,
         table: &Records {
             field: |c| &mut c.server.certificates,
