@@ -1,4 +1,4 @@
-/** Everything that is checked without running a test: types, format, package, size, dead code. */
+/** Everything that is checked without running a test: types, format, package, size. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -11,7 +11,6 @@ const CHECKS = [
   ['node', 'scripts/api-page.mjs', '--check'],
   ['publint', '--strict'],
   ['attw', '--pack', '--profile', 'esm-only', '--no-color', '--format', 'ascii'],
-  ['knip'],
 ];
 
 const failed = CHECKS.filter(([program, ...parameters]) => {
