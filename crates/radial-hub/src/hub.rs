@@ -202,7 +202,10 @@ impl Hub {
     }
 
     /// Refuses while the hub is switched off or going down.
-    pub(crate) fn check_open(&self) -> Result<(), Problem> {
+    ///
+    /// # Errors
+    /// `hub-disabled`, `draining`.
+    pub fn check_open(&self) -> Result<(), Problem> {
         match self.readiness() {
             Readiness::Disabled => Err(Problem::new(
                 Code::HubDisabled,

@@ -8,6 +8,7 @@
 mod admission;
 mod beginning;
 mod control;
+mod earlier;
 mod entities;
 mod history;
 mod hub;
@@ -19,6 +20,7 @@ mod subscription;
 
 pub use beginning::Start;
 pub use control::{Actor, ControlError, CredentialState, Recorded, Revocation, Subject, Switch};
+pub use earlier::Earlier;
 pub use entities::{EntityPage, EntityQuery};
 pub use history::{HistoryPage, HistoryQuery};
 pub use hub::{Config, Hub, OpenError, Readiness};

@@ -61,7 +61,7 @@ pub enum Frame {
 pub struct Subscription {
     hub: Arc<Hub>,
     grants: Arc<Grants>,
-    wanted: Selection,
+    wanted: Vec<Selection>,
     timeline: Arc<Timeline>,
     end: watch::Receiver<u64>,
     reader: Reader,
@@ -89,7 +89,8 @@ impl Hub {
         self.check_credential(&grants)?;
         self.check_open()?;
         let timeline = Arc::clone(self.timeline(&grants.tenant)?);
-        let filter = self.subscriber_filter(&request.selection, &grants)?;
+        let wanted = vec![request.selection];
+        let filter = self.subscriber_filter(&wanted, &grants)?;
         let bounds = self.log.bounds(&grants.tenant).ok_or_else(no_log)?;
         let since = match request.start {
             Start::Since(at) => Some(self.place_before(&grants, at).await?),
@@ -114,7 +115,7 @@ impl Hub {
         Ok(Subscription {
             hub: Arc::clone(self),
             grants,
-            wanted: request.selection,
+            wanted,
             end: timeline.watch_end(),
             timeline,
             reader: Reader::new(filter, place),
@@ -129,17 +130,17 @@ impl Hub {
         })
     }
 
-    /// The filter of a subscriber who asks for this.
+    /// The filter of a subscriber who asks for these.
     ///
     /// # Errors
     /// `forbidden` for a channel outside the grants.
     pub fn subscriber_filter(
         &self,
-        wanted: &Selection,
+        wanted: &[Selection],
         grants: &Arc<Grants>,
     ) -> Result<Filter, Problem> {
         let roles = Arc::clone(&self.subscribe_roles);
-        Filter::new(wanted, Arc::clone(grants), roles, View::Subscriber)
+        Filter::of_any(wanted, Arc::clone(grants), roles, View::Subscriber)
     }
 
     async fn open_snapshot(
@@ -159,7 +160,7 @@ impl Hub {
         Ok(SnapshotReading::new(pages, filter))
     }
 
-    async fn place_before(
+    pub(crate) async fn place_before(
         self: &Arc<Self>,
         grants: &Arc<Grants>,
         at: TimeMs,
@@ -212,8 +213,48 @@ impl Subscription {
     }
 
     /// What was asked for, before it was narrowed to any grants.
-    pub fn wanted(&self) -> &Selection {
+    pub fn wanted(&self) -> &[Selection] {
         &self.wanted
+    }
+
+    /// Asks for something more, from [`Self::cursor`] on.
+    ///
+    /// # Errors
+    /// `forbidden` for a channel outside the grants. Then nothing changes.
+    pub fn add(&mut self, selection: Selection) -> Result<(), Problem> {
+        let mut wanted = self.wanted.clone();
+        if !wanted.contains(&selection) {
+            wanted.push(selection);
+        }
+        self.want(wanted)
+    }
+
+    /// Asks no longer for what was asked for in these words, from [`Self::cursor`] on.
+    ///
+    /// # Errors
+    /// `invalid-parameter` if that was not asked for.
+    pub fn remove(&mut self, selection: &Selection) -> Result<(), Problem> {
+        let mut wanted = self.wanted.clone();
+        wanted.retain(|wanted| wanted != selection);
+        if wanted.len() == self.wanted.len() {
+            let detail = "there is no subscription with these channels and types";
+            return Err(Problem::new(Code::InvalidParameter, detail));
+        }
+        self.want(wanted)
+    }
+
+    fn want(&mut self, wanted: Vec<Selection>) -> Result<(), Problem> {
+        self.reader.set_filter(self.hub.subscriber_filter(&wanted, &self.grants)?);
+        self.wanted = wanted;
+        Ok(())
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    pub(crate) fn filter(&self) -> &Filter {
+        self.reader.filter()
     }
 
     /// Whose events these are.

@@ -124,7 +124,7 @@ pub struct Snapshot {
     pub entities: Vec<SnapshotEntity>,
     /// Whether this is the last part.
     pub done: bool,
-    /// The place that the whole snapshot is true at: the `id:` of the last part.
+    /// The place that the whole snapshot is true at: the `id:` and the `cursor` of the last part.
     #[serde(skip)]
     pub cursor: Cursor,
 }
@@ -180,6 +180,16 @@ pub enum Fallback {
     Poll,
     /// Come back after a jittered `retryMs`.
     Reconnect,
+}
+
+impl Fallback {
+    /// What clients do after a goodbye: poll while the hub is switched off, else come back.
+    pub const fn after(reason: GoodbyeReason) -> Self {
+        match reason {
+            GoodbyeReason::Disabled => Self::Poll,
+            _ => Self::Reconnect,
+        }
+    }
 }
 
 /// A control event.
@@ -265,7 +275,15 @@ impl Control {
     pub fn json(&self) -> String {
         match self {
             Self::Hello(hello) => text(hello),
-            Self::Snapshot(snapshot) => text(snapshot),
+            Self::Snapshot(snapshot) => {
+                let text = text(snapshot);
+                match text.strip_suffix('}') {
+                    Some(members) if snapshot.done => {
+                        format!("{members},\"cursor\":\"{}\"}}", snapshot.cursor)
+                    }
+                    _ => text,
+                }
+            }
             Self::Live { cursor, replayed } => {
                 text(&serde_json::json!({"cursor": cursor, "replayed": replayed}))
             }

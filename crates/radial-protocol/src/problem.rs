@@ -87,6 +87,8 @@ codes! {
     AudienceTooLarge = "audience-too-large", 422, "The audience names too many";
     /// A user- or session-scoped event from a credential without one.
     ScopeWithoutIdentity = "scope-without-identity", 422, "The event needs a user or session";
+    /// The path is a WebSocket, and was not asked for as one.
+    UpgradeRequired = "upgrade-required", 426, "A WebSocket handshake is needed";
     /// Too much, too fast.
     RateLimited = "rate-limited", 429, "Too many requests";
     /// Something failed inside the hub.

@@ -9,6 +9,7 @@ use radial_hub::Hub;
 use radial_protocol::TenantId;
 use radial_protocol::limits::Limits;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::auth::Auth;
 use crate::config::{Config, DurabilityMode};
@@ -43,6 +44,8 @@ pub(crate) struct App {
     /// The drain took too long: what is still open ends now.
     pub(crate) cut: CancellationToken,
     pub(crate) connections: Connections,
+    /// Sockets that have become WebSocket connections, which outlive the HTTP connection that they were.
+    pub(crate) upgraded: TaskTracker,
     /// Who is connected.
     pub(crate) table: Arc<ConnectionTable>,
     pub(crate) web: Web,
@@ -113,6 +116,7 @@ impl App {
             drain: CancellationToken::new(),
             cut: CancellationToken::new(),
             connections: Connections::default(),
+            upgraded: TaskTracker::new(),
             table: Arc::default(),
             web: Web {
                 proxies: Proxies {

@@ -47,7 +47,7 @@ pub(crate) struct Opening {
     /// The client's address.
     pub(crate) address: IpAddr,
     pub(crate) socket: Option<SocketCut>,
-    pub(crate) wanted: Selection,
+    pub(crate) wanted: Vec<Selection>,
     pub(crate) since: TimeMs,
 }
 
@@ -64,6 +64,7 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 struct Inner {
     grants: Arc<Grants>,
+    wanted: Vec<Selection>,
     renewal: Option<Arc<Grants>>,
     warning: Option<u64>,
     closing: Option<(GoodbyeReason, TimeMs)>,
@@ -86,6 +87,16 @@ impl Connection {
     /// The cookies that it was opened by, if it was by an application's session.
     pub(crate) fn cookies(&self) -> Option<&[HeaderValue]> {
         self.cookies.get().map(Vec::as_slice)
+    }
+
+    /// What it asks for now.
+    pub(crate) fn wanted(&self) -> Vec<Selection> {
+        self.inner().wanted.clone()
+    }
+
+    /// Notes what it asks for from now on.
+    pub(crate) fn asks_for(&self, wanted: &[Selection]) {
+        self.inner().wanted = wanted.to_vec();
     }
 
     /// Waits for an order. Cancel safe: an order that was not returned is returned by the next call.
@@ -209,6 +220,7 @@ impl ConnectionTable {
         let key = ClientKey::of(&opening);
         let inner = Inner {
             grants: Arc::clone(&opening.grants),
+            wanted: opening.wanted.clone(),
             renewal: None,
             warning: None,
             closing: None,
@@ -294,7 +306,7 @@ mod tests {
             client: Some(Id::new(client).unwrap()),
             address: IpAddr::from([127, 0, 0, 1]),
             socket: None,
-            wanted: Selection { channels: Vec::new(), types: Vec::new() },
+            wanted: Vec::new(),
             since: TimeMs(0),
         })
     }

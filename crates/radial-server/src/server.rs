@@ -171,12 +171,16 @@ impl Server {
         app.hub.drain();
         app.drain.cancel();
         // Accepting ends with the drain; it does not panic.
-        if let Ok(open) = accepting.await
-            && tokio::time::timeout(self.drain_timeout, open.wait()).await.is_err()
-        {
-            tracing::warn!(open = open.len(), "some connections did not end in time and are cut");
-            app.cut.cancel();
+        if let Ok(open) = accepting.await {
+            app.upgraded.close();
+            let ended = async { tokio::join!(open.wait(), app.upgraded.wait()) };
+            if tokio::time::timeout(self.drain_timeout, ended).await.is_err() {
+                let open = open.len() + app.upgraded.len();
+                tracing::warn!(open, "some connections did not end in time and are cut");
+                app.cut.cancel();
+            }
             open.wait().await;
+            app.upgraded.wait().await;
         }
         // They end with the drain, and do not panic.
         let _ = watching.await;

@@ -13,6 +13,7 @@ mod process;
 mod server;
 mod stream;
 pub mod tls;
+pub mod websocket;
 pub mod wire;
 
 pub use application::Application;

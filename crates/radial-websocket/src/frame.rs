@@ -94,13 +94,16 @@ impl FrameHead {
         if opcode.is_control() && (!fin || usize::from(short) > CONTROL_BYTES_MAX) {
             return Err(Violation::Protocol("a control frame is fragmented or too long"));
         }
-        let (length, rest) = match (short, rest) {
-            (126, [a, b, rest @ ..]) => (u64::from(u16::from_be_bytes([*a, *b])), rest),
-            (127, [a, b, c, d, e, f, g, h, rest @ ..]) => {
-                (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), rest)
-            }
-            (126 | 127, _) => return Ok(None),
-            (short, rest) => (u64::from(short), rest),
+        let (length, rest) = match short {
+            126 => match rest.split_first_chunk() {
+                Some((length, rest)) => (u64::from(u16::from_be_bytes(*length)), rest),
+                None => return Ok(None),
+            },
+            127 => match rest.split_first_chunk() {
+                Some((length, rest)) => (u64::from_be_bytes(*length), rest),
+                None => return Ok(None),
+            },
+            short => (u64::from(short), rest),
         };
         let shortest = match short {
             126 => 126,
@@ -110,9 +113,9 @@ impl FrameHead {
         if length < shortest || length >> 63 != 0 {
             return Err(Violation::Protocol("the length is not written in its shortest form"));
         }
-        let &[a, b, c, d, ref rest @ ..] = rest else { return Ok(None) };
+        let Some((mask, rest)) = rest.split_first_chunk() else { return Ok(None) };
         let compressed = first & 0x40 != 0;
-        let head = Self { fin, compressed, opcode, mask: [a, b, c, d], length };
+        let head = Self { fin, compressed, opcode, mask: *mask, length };
         Ok(Some((head, bytes.len() - rest.len())))
     }
 }
@@ -121,18 +124,15 @@ impl FrameHead {
 pub fn frame(opcode: Opcode, compressed: bool, payload: &[u8]) -> Bytes {
     let mut bytes = BytesMut::with_capacity(payload.len() + 10);
     bytes.put_u8(0x80 | if compressed { 0x40 } else { 0 } | opcode.nibble());
-    match payload.len() {
-        short @ ..=125 => bytes.put_u8(u8::try_from(short).unwrap_or(125)),
-        long => match u16::try_from(long) {
-            Ok(long) => {
-                bytes.put_u8(126);
-                bytes.put_u16(long);
-            }
-            Err(_) => {
-                bytes.put_u8(127);
-                bytes.put_u64(long as u64);
-            }
-        },
+    let length = payload.len();
+    if length <= CONTROL_BYTES_MAX {
+        bytes.put_u8(u8::try_from(length).unwrap_or_default());
+    } else if let Ok(length) = u16::try_from(length) {
+        bytes.put_u8(126);
+        bytes.put_u16(length);
+    } else {
+        bytes.put_u8(127);
+        bytes.put_u64(length as u64);
     }
     bytes.put_slice(payload);
     bytes.freeze()

@@ -37,8 +37,12 @@ impl Deflate {
             seen.push(name);
             match (name, value) {
                 // It is done in both directions anyway.
-                ("server_no_context_takeover" | "client_no_context_takeover", None)
-                | ("client_max_window_bits", None) => {}
+                (
+                    "server_no_context_takeover"
+                    | "client_no_context_takeover"
+                    | "client_max_window_bits",
+                    None,
+                ) => {}
                 // Whatever window the client keeps to is small enough to read.
                 ("client_max_window_bits", Some(bits)) => drop(window_bits(bits)?),
                 ("server_max_window_bits", Some(bits)) => {
@@ -57,12 +61,11 @@ impl Deflate {
 
     /// The value of `Sec-WebSocket-Extensions` in the answer.
     pub fn answer(self) -> String {
-        let mut answer =
-            "permessage-deflate; server_no_context_takeover; client_no_context_takeover".to_owned();
-        if !self.has_full_window() {
-            answer.push_str(&format!("; server_max_window_bits={}", self.server_window_bits));
+        let agreed = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+        if self.has_full_window() {
+            return agreed.to_owned();
         }
-        answer
+        format!("{agreed}; server_max_window_bits={}", self.server_window_bits)
     }
 }
 

@@ -101,6 +101,11 @@ impl Auth {
         }
     }
 
+    /// Whether any cookie could be a credential here.
+    pub(crate) fn reads_cookies(&self) -> bool {
+        self.cookie.is_some() || !self.forward.is_empty()
+    }
+
     /// What `Authorization: Bearer` carries: an API key or a token.
     pub(crate) async fn bearer(&self, text: &str, hub: &Hub) -> Result<Shown, Unknown> {
         if text.starts_with(key::PREFIX) {

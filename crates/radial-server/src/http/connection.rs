@@ -46,11 +46,12 @@ pub(super) async fn serve(
     router: Router,
     settings: AcceptSettings,
 ) {
-    let _open = OpenSocket(Arc::clone(&app));
+    let open = OpenSocket(Arc::new(Open(Arc::clone(&app))));
     // Frames are small and due now; the kernel must not wait for more of them.
     let _ = stream.set_nodelay(true);
     let peer = Peer { address, tls: settings.acceptor.is_some() };
-    let begin = Begin { app: &app, router, peer, header_timeout: settings.header_timeout };
+    let header_timeout = settings.header_timeout;
+    let begin = Begin { app: &app, router, peer, open, header_timeout };
     let Some(acceptor) = settings.acceptor else {
         if let Some(is_http2) = begin.within(first_bytes(&stream)).await {
             begin.http(stream, is_http2).await;
@@ -76,6 +77,7 @@ struct Begin<'a> {
     app: &'a App,
     router: Router,
     peer: Peer,
+    open: OpenSocket,
     header_timeout: Duration,
 }
 
@@ -100,11 +102,12 @@ impl Begin<'_> {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (peer, cut) = (self.peer, CancellationToken::new());
+        let (peer, open, cut) = (self.peer, self.open, CancellationToken::new());
         let socket_cut = SocketCut(cut.clone());
         let router = self.router.map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(socket_cut.clone());
+            request.extensions_mut().insert(open.clone());
             request
         });
         let (io, service) = (TokioIo::new(io), TowerToHyperService::new(router));
@@ -123,8 +126,8 @@ impl Begin<'_> {
             http.timer(TokioTimer::new())
                 .header_read_timeout(self.header_timeout)
                 .max_buf_size(HEAD_BYTES_MAX);
-            let connection = http.serve_connection(io, service);
-            drive(self.app, connection, cut, http1::Connection::graceful_shutdown).await;
+            let connection = http.serve_connection(io, service).with_upgrades();
+            drive(self.app, connection, cut, http1::UpgradeableConnection::graceful_shutdown).await;
         }
     }
 }
@@ -157,9 +160,13 @@ where
     }
 }
 
-struct OpenSocket(Arc<App>);
+/// Counts a socket for as long as anybody holds it: a WebSocket outlives the connection that it was.
+#[derive(Clone)]
+pub(crate) struct OpenSocket(#[expect(dead_code, reason = "it is held")] Arc<Open>);
 
-impl Drop for OpenSocket {
+struct Open(Arc<App>);
+
+impl Drop for Open {
     fn drop(&mut self) {
         self.0.connections.sockets.fetch_sub(1, Ordering::Relaxed);
     }

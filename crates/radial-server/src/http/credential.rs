@@ -7,6 +7,7 @@ mod shown;
 
 pub(super) use shown::{QUERY_TOKEN, TICKET};
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -48,6 +49,20 @@ impl FromRequestParts<Arc<App>> for Caller {
     }
 }
 
+/// Who sent a request, if it says so: a WebSocket may be opened first, and say so then.
+pub(crate) struct MaybeCaller(pub(crate) Option<Caller>);
+
+impl FromRequestParts<Arc<App>> for MaybeCaller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
+        if app.mode == Mode::Serve && !shown::is_there(app, parts) {
+            return Ok(Self(None));
+        }
+        Caller::from_request_parts(parts, app).await.map(Some).map(Self)
+    }
+}
+
 fn named_by_header(headers: &HeaderMap) -> Option<Result<TenantId, ()>> {
     let mut values = headers.get_all(TENANT_HEADER).iter();
     match (values.next(), values.next()) {
@@ -61,6 +76,22 @@ fn named_by_header(headers: &HeaderMap) -> Option<Result<TenantId, ()>> {
 }
 
 impl Caller {
+    /// Who shows this token or API key otherwise than with a request.
+    ///
+    /// # Errors
+    /// `unauthorized`; `rate-limited` where too many were bad.
+    pub(crate) async fn of_token(
+        app: &Arc<App>,
+        token: &str,
+        address: IpAddr,
+    ) -> Result<Self, Problem> {
+        let shown = match app.mode {
+            Mode::Dev => None,
+            Mode::Serve => Some(shown::judged_token(app, token, address).await?),
+        };
+        Ok(Self { shown, header: None, told: Told::default(), app: Arc::clone(app) })
+    }
+
     /// The grants of a request that acts for nobody but its credential.
     ///
     /// `named` is the tenant that its body names; the header wins, and the hub refuses an event

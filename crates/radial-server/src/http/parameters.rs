@@ -10,6 +10,7 @@ use radial_protocol::{Code, Cursor, Name, Pattern, Problem, TimeMs};
 use super::credential::{QUERY_TOKEN, TICKET};
 
 /// The parameters of one request; each is taken once, and what is left is an error.
+#[derive(Debug)]
 pub(crate) struct Parameters {
     pairs: Vec<(String, String)>,
     known: Vec<&'static str>,
@@ -27,6 +28,11 @@ impl Parameters {
         // Who asks is known by now, by whatever counted.
         parameters.pairs.retain(|(name, _)| name != QUERY_TOKEN);
         Ok(parameters)
+    }
+
+    /// The parameters of an operation that has them in another form.
+    pub(crate) fn of_pairs(pairs: Vec<(String, String)>) -> Self {
+        Self { pairs, known: Vec::new() }
     }
 
     /// Takes the ticket that opened the stream, if one did.

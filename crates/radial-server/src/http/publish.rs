@@ -1,5 +1,6 @@
 //! `POST /api/sse/events`: one event, a batch, or an atomic batch.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -42,7 +43,7 @@ pub(crate) async fn publish(
                 items.iter().map(|item| PublishRequest::parse(item, &app.limits)).collect();
             let named = requests.iter().flatten().find_map(|request| request.tenant.as_ref());
             let grants = caller.grants(named)?;
-            let limit = limit(&app, &grants, arrival, requests.len())?;
+            let limit = limit(&app, &grants, arrival.address, requests.len())?;
             if atomic {
                 let accepted = app.hub.publish_atomic(&grants, requests).await?;
                 return Ok(limited(StatusCode::CREATED, &accepted, limit));
@@ -55,13 +56,13 @@ pub(crate) async fn publish(
 }
 
 /// Takes a publish of so many events out of its publisher's rates.
-fn limit(
+pub(crate) fn limit(
     app: &App,
     grants: &Grants,
-    arrival: Arrival,
+    address: IpAddr,
     events: usize,
 ) -> Result<Option<RateLimit>, Problem> {
-    app.rates.publish(grants, arrival.address, events, app.hub.runtime().uptime())
+    app.rates.publish(grants, address, events, app.hub.runtime().uptime())
 }
 
 async fn one(
@@ -72,7 +73,7 @@ async fn one(
 ) -> Result<Response, Refusal> {
     let request = PublishRequest::parse(item, &app.limits)?;
     let grants = caller.grants(request.tenant.as_ref())?;
-    let limit = limit(app, &grants, arrival, 1)?;
+    let limit = limit(app, &grants, arrival.address, 1)?;
     let result = app.hub.publish(&grants, vec![Ok(request)]).await?.pop();
     match result {
         Some(Ok(accepted)) => Ok(limited(StatusCode::CREATED, &accepted, limit)),
@@ -92,13 +93,13 @@ fn limited<T: Serialize>(status: StatusCode, value: &T, limit: Option<RateLimit>
 /// One event's answer in a batch.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Item<'a> {
+pub(crate) enum Item<'a> {
     Accepted(&'a radial_protocol::answer::Accepted),
     Refused(radial_protocol::problem::Document<'a>),
 }
 
 impl<'a> Item<'a> {
-    fn of(result: &'a PublishResult) -> Self {
+    pub(crate) fn of(result: &'a PublishResult) -> Self {
         match result {
             Ok(accepted) => Self::Accepted(accepted),
             Err(problem) => Self::Refused(problem.document(None)),

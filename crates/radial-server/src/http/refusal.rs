@@ -62,6 +62,10 @@ pub(crate) fn answer(problem: &Problem, request_id: &str) -> Response {
     if let Some(limit) = limit {
         tell_limit(limit, headers);
     }
+    if problem.code == Code::UpgradeRequired {
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
     if problem.code == Code::BodyTimeout {
         // The rest of the body may still come, and is not read.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -58,7 +58,7 @@ pub(crate) async fn renew(
     let connection = connection
         .filter(|connection| is_of(&connection.opening.grants, &grants))
         .ok_or_else(none)?;
-    let filter = app.hub.subscriber_filter(&connection.opening.wanted, &grants)?;
+    let filter = app.hub.subscriber_filter(&connection.wanted(), &grants)?;
     let now = app.hub.runtime().now();
     let token_expires_in_ms = match app.hub.credential_state(&grants, now) {
         CredentialState::Counts(until) => until.map(|until| until.0.saturating_sub(now.0)),

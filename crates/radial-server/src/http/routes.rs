@@ -12,6 +12,7 @@ use radial_protocol::grants::Operator;
 
 use super::{
     admin, entities, history, pages, poll, publish, registry, renew, status, stream, tickets,
+    websocket,
 };
 use crate::app::App;
 
@@ -75,6 +76,7 @@ macro_rules! table {
 table! {
     Publish   POST "/api/sse/events" => publish::publish;
     Subscribe GET "/api/sse/events" => stream::stream;
+    Subscribe GET "/api/ws" => websocket::open;
     Subscribe GET "/api/poll" => poll::poll;
     History   GET "/api/events" => history::history;
     Subscribe GET "/api/entities/{entity_type}" => entities::list;

@@ -16,7 +16,8 @@ use super::parameters::{Parameters, invalid};
 use super::refusal::Refusal;
 use crate::app::App;
 use crate::connections::SocketCut;
-use crate::transport::sse::{SseStream, StreamOptions};
+use crate::transport::life::Opening;
+use crate::transport::sse::SseStream;
 
 pub(crate) async fn stream(
     State(app): State<Arc<App>>,
@@ -30,25 +31,27 @@ pub(crate) async fn stream(
     let mut parameters = Parameters::parse(&query)?;
     let selection = parameters.selection("main", app.limits.filters)?;
     let start = start(&mut parameters, &headers)?;
-    let options = StreamOptions {
-        named: parameters.flag("named")?,
-        client: parameters.parsed("clientId")?,
-        address: arrival.address,
-        request,
-        socket: socket.map(|Extension(socket)| socket),
-        cookies: caller.session_cookies(&headers),
-    };
+    let named = parameters.flag("named")?;
+    let client = parameters.parsed("clientId")?;
     let snapshot = parameters.names("snapshot", app.limits.filters)?;
     let (user, session) = (parameters.parsed("userId")?, parameters.parsed("sessionId")?);
     parameters.ticket()?;
     parameters.finish()?;
     let grants = caller.acting(user, session)?;
-    let permit = app.rates.open(&grants, arrival.address)?;
+    let opening = Opening {
+        transport: "sse",
+        client,
+        address: arrival.address,
+        request,
+        socket: socket.map(|Extension(socket)| socket),
+        cookies: caller.session_cookies(&headers),
+        permit: app.rates.open(&grants, arrival.address)?,
+    };
     let mut response = Response::new(Body::empty());
     let request = SubscribeRequest { selection, start, snapshot };
     let subscription = app.hub.subscribe(grants, request).await?;
     if method != Method::HEAD {
-        *response.body_mut() = SseStream::open(&app, subscription, options, permit).into_body();
+        *response.body_mut() = SseStream::open(&app, subscription, opening, named).into_body();
     }
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -66,11 +69,19 @@ pub(crate) async fn stream(
 /// A header that is no cursor cannot be refused: `EventSource` would never come back. Its stream
 /// begins at the head, with a `gap` that says so.
 pub(super) fn start(parameters: &mut Parameters, headers: &HeaderMap) -> Result<Start, Problem> {
+    // Bytes that are no text are no cursor either.
+    let header = headers.get("last-event-id").map(|value| value.to_str().unwrap_or("?"));
+    start_of(parameters, header)
+}
+
+/// The same where there may be no header.
+pub(crate) fn start_of(
+    parameters: &mut Parameters,
+    header: Option<&str>,
+) -> Result<Start, Problem> {
     let cursor = parameters.start_of("cursor")?;
     let parameter = parameters.one("lastEventId")?;
     let since = parameters.time("since")?;
-    // Bytes that are no text are no cursor either.
-    let header = headers.get("last-event-id").map(|value| value.to_str().unwrap_or("?"));
     let mut last_event_ids = [header, parameter.as_deref()].into_iter().flatten();
     if let Some(text) = last_event_ids.find(|text| !text.is_empty()) {
         return Ok(text.parse().map_or(Start::Unknown, Start::After));

@@ -2,7 +2,9 @@
 
 use radial_protocol::control::Polling;
 
+pub(crate) mod life;
 pub(crate) mod sse;
+pub(crate) mod websocket;
 
 /// How clients poll where long poll cannot be used.
 pub(crate) const POLLING: Polling = Polling { interval_ms: 30_000 };

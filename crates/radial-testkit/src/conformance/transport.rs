@@ -7,9 +7,11 @@ use serde_json::Value;
 use super::case::Kind;
 use crate::server::TestServer;
 use crate::stream::{Frame, Stream};
+use crate::websocket::WebSocket;
 use crate::wire::{Answer, request};
 
 mod poll;
+mod websocket;
 
 use poll::Poller;
 
@@ -19,6 +21,8 @@ use poll::Poller;
 pub enum Transport {
     /// Server-Sent Events.
     Sse,
+    /// WebSocket.
+    WebSocket,
     /// Long poll: whatever a stream says of itself is passed over.
     Poll,
 }
@@ -38,6 +42,7 @@ pub(super) enum Opened {
 /// An open connection.
 pub(super) enum Connection {
     Sse(Stream),
+    WebSocket { socket: WebSocket, first: Option<Item> },
     Poll(Poller),
 }
 
@@ -66,6 +71,17 @@ impl Transport {
                 let answer = request(hub.address(), "GET", &path, &headers, b"").await?;
                 Ok(Opened::Refused(answer))
             }
+            Self::WebSocket => match websocket::open(hub, open).await? {
+                Err(answer) => Ok(Opened::Refused(answer)),
+                Ok(mut socket) => {
+                    let first = socket.json().await?;
+                    if let Some(answer) = websocket::refusal(&first) {
+                        return Ok(Opened::Refused(answer));
+                    }
+                    let first = websocket::item(first)?;
+                    Ok(Opened::Connection(Connection::WebSocket { socket, first }))
+                }
+            },
             Self::Poll => Ok(match Poller::open(hub.address(), open).await? {
                 Ok(poller) => Opened::Connection(Connection::Poll(poller)),
                 Err(answer) => Opened::Refused(answer),
@@ -76,7 +92,7 @@ impl Transport {
     /// Whether this kind of item comes over this transport at all.
     pub(super) fn carries(self, kind: Kind) -> bool {
         match self {
-            Self::Sse => true,
+            Self::Sse | Self::WebSocket => true,
             Self::Poll => matches!(kind, Kind::Gap | Kind::Snapshot | Kind::Event),
         }
     }
@@ -96,6 +112,10 @@ impl Connection {
                     Some(frame) if frame.data.is_none() => {}
                     Some(frame) => return item(frame),
                 }
+            },
+            Self::WebSocket { socket, first } => match first.take() {
+                Some(first) => Ok(first),
+                None => websocket::next(socket).await,
             },
             Self::Poll(poller) => poller.next().await,
         }

@@ -10,6 +10,11 @@ async fn every_case_holds_over_sse() {
 }
 
 #[tokio::test]
+async fn every_case_holds_over_websocket() {
+    check(Transport::WebSocket).await;
+}
+
+#[tokio::test]
 async fn every_case_holds_over_long_poll() {
     check(Transport::Poll).await;
 }

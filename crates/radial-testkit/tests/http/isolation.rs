@@ -151,6 +151,8 @@ fn probes(route: &Route, world: &World) -> Option<Vec<Probe>> {
             .map(|path| send(route, &path, Value::Null))
             .collect(),
         ("GET", "/api/registry/{event_type}") => one("/api/registry/card.created"),
+        // Asked without a handshake; a socket is one stream like any other (`websocket.rs`).
+        ("GET", "/api/ws") => one("/api/ws?clientId=page-1"),
         ("POST", "/api/auth/tickets") => one(route.path),
         ("POST", "/api/auth/renew") => {
             vec![send(route, route.path, json!({"connectionId": world.connection}))]

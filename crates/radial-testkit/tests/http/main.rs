@@ -25,3 +25,4 @@ mod strings;
 mod tls;
 mod visibility;
 mod watched;
+mod websocket;

@@ -1,3 +1,5 @@
+//! Messages however they are cut, and what is refused; frames are masked here as a client does it.
+
 use super::*;
 use crate::deflate::deflate;
 

@@ -1,5 +1,7 @@
 //! How a credential is carried: headers, cookies, parameters.
 
+use std::net::IpAddr;
+
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
 use radial_auth::Refused;
@@ -25,17 +27,46 @@ const STREAMS: &[&str] = &["/api/sse/events", "/api/ws"];
 pub(super) async fn judged(app: &App, parts: &Parts) -> Result<Shown, Problem> {
     let address = parts.extensions.get::<Arrival>().map(|arrival| arrival.address);
     let address = address.expect("the guard has seen every request");
-    let now = app.hub.runtime().uptime();
-    app.rates.authentication(address, now)?;
-    let refused = match shown(app, parts).await {
+    app.rates.authentication(address, app.hub.runtime().uptime())?;
+    let is_sent_on_purpose = parts.headers.contains_key(header::AUTHORIZATION);
+    judge(app, shown(app, parts).await, address, is_sent_on_purpose)
+}
+
+/// The same for a token or API key that came otherwise than with a request.
+pub(super) async fn judged_token(
+    app: &App,
+    token: &str,
+    address: IpAddr,
+) -> Result<Shown, Problem> {
+    app.rates.authentication(address, app.hub.runtime().uptime())?;
+    judge(app, app.auth.bearer(token, &app.hub).await, address, true)
+}
+
+fn judge(
+    app: &App,
+    shown: Result<Shown, Unknown>,
+    address: IpAddr,
+    is_sent_on_purpose: bool,
+) -> Result<Shown, Problem> {
+    let refused = match shown {
         Ok(shown) => return Ok(shown),
         Err(Unknown::NoAnswer) => return Err(Problem::new(Code::Overloaded, NO_ANSWER)),
         Err(Unknown::Refused(refused)) => refused,
     };
-    if is_guess(refused) && parts.headers.contains_key(header::AUTHORIZATION) {
-        app.rates.authentication_failed(address, now);
+    if is_guess(refused) && is_sent_on_purpose {
+        app.rates.authentication_failed(address, app.hub.runtime().uptime());
     }
     Err(unauthorized(refused))
+}
+
+/// Whether the request shows anything at all, good or bad.
+pub(super) fn is_there(app: &App, parts: &Parts) -> bool {
+    parts.headers.contains_key(header::AUTHORIZATION)
+        || (is_stream(parts) && parameter(parts, TICKET).is_some())
+        || parameter(parts, QUERY_TOKEN).is_some()
+        || (cookies_count(parts)
+            && app.auth.reads_cookies()
+            && parts.headers.contains_key(header::COOKIE))
 }
 
 /// Whether a credential might be one of many guesses. One that was good once is none: browsers

@@ -1,0 +1,256 @@
+//! The life of an open connection, whatever its transport: what is due to it, when it ends, and
+//! what the log says of it. A transport only encodes what comes out of here.
+
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use http::HeaderValue;
+use radial_hub::{CredentialState, Frame, Subscription};
+use radial_protocol::control::{Control, GoodbyeReason, Hello};
+use radial_protocol::filter::Selection;
+use radial_protocol::grants::Grants;
+use radial_protocol::names::Id;
+use radial_protocol::{Code, Problem};
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
+
+use super::POLLING;
+use crate::app::App;
+use crate::connections::{self, ConnectionId, OpenConnection, Order, SocketCut};
+use crate::rates::Permit;
+
+/// The version of the protocol that `hello` names.
+const PROTOCOL: u32 = 1;
+
+/// What is known of a connection besides its subscription.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    /// `sse` or `websocket`.
+    pub(crate) transport: &'static str,
+    /// The client's own name for this page load.
+    pub(crate) client: Option<Id>,
+    /// The client's address.
+    pub(crate) address: IpAddr,
+    /// Names the request in the log.
+    pub(crate) request: String,
+    /// The socket that it goes out on.
+    pub(crate) socket: Option<SocketCut>,
+    /// The cookies of an application's session, if they opened it.
+    pub(crate) cookies: Option<Vec<HeaderValue>>,
+    /// Its place among the connections that its client may have.
+    pub(crate) permit: Permit,
+}
+
+/// What comes next for a connection.
+pub(crate) enum Due {
+    /// Frames of its subscription, or why there are no more.
+    Frames(Result<Vec<Frame>, Problem>),
+    /// A word of the hub's own.
+    Control(Control),
+    /// What it is told from outside; see [`Life::obey`].
+    Order(Order),
+}
+
+/// An open connection. Dropping it ends it.
+pub(crate) struct Life {
+    app: Arc<App>,
+    pub(crate) subscription: Subscription,
+    open: OpenConnection,
+    request: String,
+    heartbeat: Interval,
+    age: Pin<Box<Sleep>>,
+    /// How long the client is told to wait before it comes back.
+    pub(crate) retry_ms: u64,
+    end: Option<&'static str>,
+    _permit: Permit,
+}
+
+impl Life {
+    /// Enters the connection and greets it: `hello` is always the first that it hears.
+    pub(crate) fn begin(
+        app: &Arc<App>,
+        subscription: Subscription,
+        opening: Opening,
+    ) -> (Self, Control) {
+        let runtime = app.hub.runtime();
+        let settings = &app.stream;
+        let retry_ms = runtime.jittered(ms(settings.retry), ms(settings.retry) / 2);
+        let max_age_ms = runtime.jittered(ms(settings.max_age), ms(settings.max_age) / 5);
+        let (id, since) = (ConnectionId(runtime.random()), runtime.now());
+        let Opening { transport, client, address, request, socket, cookies, permit } = opening;
+        tracing::info!(
+            connection = %id,
+            request,
+            %address,
+            transport,
+            tenant = %subscription.tenant(),
+            client = client.as_ref().map(Id::as_str),
+            cursor = %subscription.opening().cursor,
+            complete = subscription.opening().resumed.complete,
+            "connected"
+        );
+        let open = app.table.open(connections::Opening {
+            id,
+            grants: Arc::clone(subscription.grants()),
+            transport,
+            client,
+            address,
+            socket,
+            wanted: subscription.wanted().to_vec(),
+            since,
+        });
+        open.connection.moved_to(subscription.cursor().offset);
+        open.connection.opened_by(cookies);
+        app.connections.streams.fetch_add(1, Ordering::Relaxed);
+        app.connections.streams_opened.fetch_add(1, Ordering::Relaxed);
+        let now = Instant::now();
+        let mut heartbeat = tokio::time::interval_at(now + settings.heartbeat, settings.heartbeat);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let age = Box::pin(tokio::time::sleep_until(now + Duration::from_millis(max_age_ms)));
+        let (app, end) = (Arc::clone(app), None);
+        let life = Self {
+            app,
+            subscription,
+            open,
+            request,
+            heartbeat,
+            age,
+            retry_ms,
+            end,
+            _permit: permit,
+        };
+        let hello = life.hello(id, max_age_ms);
+        (life, hello)
+    }
+
+    fn hello(&self, id: ConnectionId, max_age_ms: u64) -> Control {
+        let (app, opening) = (&self.app, self.subscription.opening());
+        let now = app.hub.runtime().now();
+        let state = app.hub.credential_state(self.subscription.grants(), now);
+        let token_expires_in_ms = match state {
+            CredentialState::Counts(until) => until.map(|until| until.0.saturating_sub(now.0)),
+            CredentialState::Expired | CredentialState::Revoked => Some(0),
+        };
+        Control::Hello(Box::new(Hello {
+            connection_id: id.to_string(),
+            cursor: opening.cursor,
+            resumed: opening.resumed.clone(),
+            filter: opening.filter.clone(),
+            heartbeat_ms: ms(app.stream.heartbeat),
+            retry_ms: self.retry_ms,
+            max_age_ms,
+            token_expires_in_ms,
+            now,
+            node: app.node.clone(),
+            flags: serde_json::Map::new(),
+            polling: POLLING,
+            protocol: PROTOCOL,
+            is_place: opening.is_place,
+        }))
+    }
+
+    /// Waits for what comes next. Cancel safe: what was not returned is returned by the next call.
+    pub(crate) async fn due(&mut self) -> Due {
+        tokio::select! {
+            biased;
+            () = self.app.drain.cancelled() => Due::Order(Order::Close(GoodbyeReason::Drain)),
+            () = &mut self.age => Due::Order(Order::Close(GoodbyeReason::Age)),
+            order = self.open.connection.order() => Due::Order(order),
+            frames = self.subscription.next() => {
+                self.open.connection.moved_to(self.subscription.cursor().offset);
+                Due::Frames(frames)
+            }
+            _ = self.heartbeat.tick() => {
+                let now = self.app.hub.runtime().now();
+                Due::Control(Control::Heartbeat { now, cursor: self.subscription.cursor() })
+            }
+        }
+    }
+
+    /// Does what it is told, and gives what its client is told of it. A close is the transport's
+    /// own business.
+    pub(crate) fn obey(&mut self, order: Order) -> Option<Control> {
+        match order {
+            Order::Warn(expires_in_ms) => Some(Control::Token { expires_in_ms }),
+            Order::Renew(grants) => {
+                if let Err(problem) = self.subscription.renew(grants) {
+                    // It ends already; whoever watches says why.
+                    tracing::debug!(%problem, "a renewal came too late");
+                }
+                None
+            }
+            Order::Close(_) => None,
+        }
+    }
+
+    /// Gives it newer grants at once.
+    ///
+    /// # Errors
+    /// As [`Subscription::renew`]; and `unauthorized` once it is closing.
+    pub(crate) fn renew(&mut self, grants: Arc<Grants>) -> Result<(), Problem> {
+        self.subscription.renew(Arc::clone(&grants))?;
+        if self.open.connection.renew(grants) {
+            return Ok(());
+        }
+        let detail = "the connection is closing already";
+        Err(Problem::new(Code::Unauthorized, detail))
+    }
+
+    /// Refuses one more selection where the connection has its fill.
+    ///
+    /// # Errors
+    /// `invalid-parameter`.
+    pub(crate) fn check_room(&self, added: &Selection, most: usize) -> Result<(), Problem> {
+        let count = |selection: &Selection| selection.channels.len() + selection.types.len();
+        let all = self.subscription.wanted().iter().map(count).sum::<usize>() + count(added);
+        if all <= most {
+            return Ok(());
+        }
+        let detail = format!("a connection has at most {most} channels and types together");
+        Err(Problem::new(Code::InvalidParameter, detail))
+    }
+
+    /// Changes what it asks for, and lets the rest of the node know.
+    ///
+    /// # Errors
+    /// Those of the change.
+    pub(crate) fn change(
+        &mut self,
+        change: impl FnOnce(&mut Subscription) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        change(&mut self.subscription)?;
+        self.open.connection.asks_for(self.subscription.wanted());
+        Ok(())
+    }
+
+    /// Notes why it ends; the first reason stands.
+    pub(crate) fn ended(&mut self, reason: &'static str) {
+        self.end.get_or_insert(reason);
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.app.connections.streams.fetch_sub(1, Ordering::Relaxed);
+        tracing::info!(
+            connection = %self.open.connection.opening.id,
+            request = self.request,
+            tenant = %self.subscription.tenant(),
+            reason = self.end.unwrap_or("client"),
+            cursor = %self.subscription.cursor(),
+            delivered = self.subscription.tally().delivered,
+            "disconnected"
+        );
+    }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,206 @@
+//! The life of one WebSocket: what comes in and what goes out, until one side ends it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use hyper::upgrade::Upgraded;
+use radial_hub::Frame;
+use radial_protocol::Problem;
+use radial_protocol::control::{Control, Fallback, GoodbyeReason};
+use radial_protocol::names::Id;
+use radial_websocket::{CloseCode, Deflate, Message, Violation};
+use tokio::time::{Instant, sleep_until};
+
+use super::operation;
+use super::outgoing::{self, application, close_code};
+use super::session::{Outcome, Session};
+use super::wire::{Broken, Wire};
+use crate::app::App;
+use crate::connections::{Order, SocketCut};
+use crate::http::connection::OpenSocket;
+use crate::http::credential::Caller;
+use crate::transport::life::Due;
+
+/// How long a socket may be open without a credential (protocol §5).
+const BARE: Duration = Duration::from_secs(5);
+/// Room for the rest of an operation around the largest body.
+const OPERATION_BYTES: usize = 4 * 1024;
+
+/// What is known of a socket when it opens.
+pub(crate) struct Handshake {
+    /// Who it is, if the request said so.
+    pub(crate) caller: Option<Caller>,
+    /// The client's address.
+    pub(crate) address: IpAddr,
+    /// Names the request in the log.
+    pub(crate) request: String,
+    /// The client's own name for this page load.
+    pub(crate) client: Option<Id>,
+    /// What was agreed about compression.
+    pub(crate) deflate: Option<Deflate>,
+    /// Ends the socket from outside.
+    pub(crate) socket: Option<SocketCut>,
+    /// The cookies of an application's session, if they opened it.
+    pub(crate) cookies: Option<Vec<HeaderValue>>,
+    /// Counts the socket while it is open.
+    #[expect(dead_code, reason = "it is held")]
+    pub(crate) open: Option<OpenSocket>,
+}
+
+/// How it ended.
+enum End {
+    /// The client has gone, or takes nothing.
+    Broken(Broken),
+    /// The client said goodbye.
+    ByClient(CloseCode),
+    /// The client broke the protocol.
+    Violation(Violation),
+    /// The hub says goodbye.
+    Goodbye(GoodbyeReason),
+    /// The hub ends it with a code and a reason.
+    Closed(CloseCode, String),
+}
+
+/// Serves a WebSocket until it ends.
+pub(crate) async fn serve(app: Arc<App>, handshake: Handshake, upgraded: Upgraded) {
+    let message_bytes_max = app.limits.body_bytes + OPERATION_BYTES;
+    let mut wire = Wire::new(upgraded, handshake.deflate, message_bytes_max);
+    let cut = handshake.socket.clone();
+    let mut session = Session::new(Arc::clone(&app), handshake);
+    let life = async {
+        let end = run(&app, &mut session, &mut wire).await;
+        let (reason, code, text) = tell(&mut session, &mut wire, end);
+        if let Some(life) = session.stream() {
+            life.ended(reason);
+        }
+        if let Some(code) = code {
+            wire.close(code, &text).await;
+        }
+    };
+    let was_cut = async {
+        match &cut {
+            Some(cut) => cut.0.cancelled().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = life => {}
+        () = was_cut => {}
+        () = app.cut.cancelled() => {}
+    }
+}
+
+async fn run(app: &App, session: &mut Session, wire: &mut Wire) -> End {
+    let bare_until = Instant::now() + BARE;
+    loop {
+        if let Err(end) = handle_messages(session, wire).await {
+            return end;
+        }
+        if let Err(broken) = wire.flush().await {
+            return End::Broken(broken);
+        }
+        let is_known = session.is_known();
+        let due = async {
+            match session.stream() {
+                Some(life) => life.due().await,
+                None => std::future::pending().await,
+            }
+        };
+        let due = tokio::select! {
+            biased;
+            () = app.drain.cancelled() => return End::Goodbye(GoodbyeReason::Drain),
+            () = sleep_until(bare_until), if !is_known => {
+                let text = "no credential came in time".to_owned();
+                return End::Closed(application(4501), text);
+            }
+            due = due => due,
+            read = wire.read() => match read {
+                Ok(()) => continue,
+                Err(broken) => return End::Broken(broken),
+            },
+        };
+        match due {
+            Due::Frames(Ok(frames)) => frames.iter().for_each(|frame| put(wire, frame)),
+            Due::Frames(Err(problem)) => return failed(&problem),
+            Due::Control(control) => wire.put_text(outgoing::control(&control).as_bytes()),
+            Due::Order(Order::Close(reason)) => return End::Goodbye(reason),
+            Due::Order(order) => {
+                if let Some(text) = session.obey(order) {
+                    wire.put_text(text.as_bytes());
+                }
+            }
+        }
+    }
+}
+
+/// Deals with everything that has arrived whole.
+async fn handle_messages(session: &mut Session, wire: &mut Wire) -> Result<(), End> {
+    while let Some(message) = wire.message().map_err(End::Violation)? {
+        match message {
+            Message::Text(text) => match operation::parse(&text) {
+                Ok(asked) => {
+                    if let Outcome::Unauthorized(problem) = session.operate(asked, wire).await {
+                        return Err(End::Closed(application(4501), problem.detail));
+                    }
+                }
+                Err(misunderstood) => {
+                    let operation::Misunderstood { id, problem } = *misunderstood;
+                    wire.put_text(session.refused(id.as_ref(), &problem).as_bytes());
+                }
+            },
+            Message::Binary(_) => {
+                let text = "operations are JSON in messages of text".to_owned();
+                return Err(End::Closed(CloseCode::UNSUPPORTED, text));
+            }
+            Message::Ping(payload) => wire.put_pong(&payload),
+            Message::Pong(_) => {}
+            Message::Close(reason) => {
+                let code = reason.map_or(CloseCode::NORMAL, |reason| reason.code);
+                return Err(End::ByClient(code));
+            }
+        }
+        // An answer goes out before the next operation is done: whoever does not read its answers
+        // does not get more done.
+        wire.flush().await.map_err(End::Broken)?;
+    }
+    Ok(())
+}
+
+fn put(wire: &mut Wire, frame: &Frame) {
+    match frame {
+        Frame::Event(event) => wire.put_text(&event.json()),
+        Frame::Control(control) => wire.put_text(outgoing::control(control).as_bytes()),
+    }
+}
+
+fn failed(problem: &Problem) -> End {
+    tracing::error!(%problem, "stream ended");
+    End::Closed(CloseCode::INTERNAL, "the hub failed".to_owned())
+}
+
+/// What the log says of the end, and the close frame, if there is anybody to send it to.
+fn tell(
+    session: &mut Session,
+    wire: &mut Wire,
+    end: End,
+) -> (&'static str, Option<CloseCode>, String) {
+    match end {
+        End::Broken(Broken::Gone) => ("client", None, String::new()),
+        End::Broken(Broken::Slow) => ("slow", None, String::new()),
+        End::ByClient(code) => ("client", Some(code), String::new()),
+        End::Violation(violation) => {
+            ("violation", Some(violation.close_code()), violation.to_string())
+        }
+        End::Closed(code, text) => ("refused", Some(code), text),
+        End::Goodbye(reason) => {
+            if let Some(life) = session.stream() {
+                let (retry_ms, fallback) = (life.retry_ms, Fallback::after(reason));
+                let goodbye = Control::Goodbye { reason, retry_ms, fallback };
+                wire.put_text(outgoing::control(&goodbye).as_bytes());
+            }
+            (reason.as_str(), Some(close_code(reason)), reason.as_str().to_owned())
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What a client does on its WebSocket, one operation after the other, and what it gets for it.
+
+use std::sync::Arc;
+
+use radial_hub::{Frame, Start, SubscribeRequest};
+use radial_protocol::envelope::{Body, PublishRequest};
+use radial_protocol::filter::Selection;
+use radial_protocol::grants::Grants;
+use radial_protocol::{Code, Problem};
+use serde::Serialize;
+
+use super::connection::Handshake;
+use super::operation::{Asked, Operation, OperationId};
+use super::outgoing;
+use super::wire::Wire;
+use crate::app::App;
+use crate::connections::Order;
+use crate::http::credential::Caller;
+use crate::http::parameters::{Parameters, invalid};
+use crate::http::publish;
+use crate::http::stream::start_of;
+use crate::transport::life::{Life, Opening};
+
+/// One client and its stream, which begins with its first subscription.
+pub(super) struct Session {
+    app: Arc<App>,
+    handshake: Handshake,
+    stream: Option<Life>,
+}
+
+/// How the connection goes on after an operation.
+pub(super) enum Outcome {
+    GoesOn,
+    /// The credential is no good: the client need not come back with it.
+    Unauthorized(Problem),
+}
+
+impl Session {
+    pub(super) fn new(app: Arc<App>, handshake: Handshake) -> Self {
+        Self { app, handshake, stream: None }
+    }
+
+    /// Whether it is known who this is.
+    pub(super) fn is_known(&self) -> bool {
+        self.handshake.caller.is_some()
+    }
+
+    pub(super) fn stream(&mut self) -> Option<&mut Life> {
+        self.stream.as_mut()
+    }
+
+    /// Does what was asked, and puts the answer behind what waits to be written.
+    pub(super) async fn operate(&mut self, asked: Asked<'_>, wire: &mut Wire) -> Outcome {
+        let Asked { id, operation } = asked;
+        let answer = match operation {
+            Operation::Ping => Ok(outgoing::pong(id.as_ref())),
+            Operation::Token(token) => match self.take_token(&token).await {
+                Ok(()) => Ok(done(id.as_ref())),
+                Err(problem) if problem.code == Code::Unauthorized => {
+                    wire.put_text(self.refused(id.as_ref(), &problem).as_bytes());
+                    return Outcome::Unauthorized(problem);
+                }
+                Err(problem) => Err(problem),
+            },
+            Operation::Publish { body, atomic } => {
+                self.publish(body, atomic).await.map(|result| answered(id.as_ref(), &result))
+            }
+            Operation::Subscribe(parameters) => {
+                self.subscribe(id.as_ref(), parameters, wire).await.map(|()| done(id.as_ref()))
+            }
+            Operation::Unsubscribe(parameters) => {
+                self.unsubscribe(parameters).map(|()| done(id.as_ref()))
+            }
+        };
+        let answer = answer.unwrap_or_else(|problem| self.refused(id.as_ref(), &problem));
+        wire.put_text(answer.as_bytes());
+        Outcome::GoesOn
+    }
+
+    /// The answer to an operation that was refused.
+    pub(super) fn refused(&self, id: Option<&OperationId>, problem: &Problem) -> String {
+        self.app.hub.stats().refuse_request(problem.code);
+        outgoing::refused(id, problem, &self.handshake.request)
+    }
+
+    fn caller(&self) -> Result<&Caller, Problem> {
+        let detail = "send a token first: {\"op\":\"token\",\"token\":…}";
+        self.handshake.caller.as_ref().ok_or_else(|| Problem::new(Code::Unauthorized, detail))
+    }
+
+    /// Learns who this is, or gives an open stream a newer credential of the same session.
+    async fn take_token(&mut self, token: &str) -> Result<(), Problem> {
+        let caller = Caller::of_token(&self.app, token, self.handshake.address).await?;
+        if let Some(life) = &mut self.stream {
+            let grants = caller.grants(None)?;
+            check_same(life.subscription.grants(), &grants)?;
+            life.renew(grants)?;
+        }
+        self.handshake.caller = Some(caller);
+        Ok(())
+    }
+
+    async fn publish(
+        &self,
+        body: &serde_json::value::RawValue,
+        atomic: bool,
+    ) -> Result<serde_json::Value, Problem> {
+        let (app, caller) = (&self.app, self.caller()?);
+        if body.get().len() > app.limits.body_bytes {
+            let detail = format!("at most {} bytes are taken", app.limits.body_bytes);
+            return Err(Problem::new(Code::BodyTooLarge, detail));
+        }
+        let items = match Body::split(body.get().as_bytes(), &app.limits)? {
+            Body::One(item) => {
+                let request = PublishRequest::parse(item, &app.limits)?;
+                let grants = caller.grants(request.tenant.as_ref())?;
+                publish::limit(app, &grants, self.handshake.address, 1)?;
+                let result = app.hub.publish(&grants, vec![Ok(request)]).await?.pop();
+                let unanswered = || Problem::new(Code::Internal, "the event was not answered");
+                return Ok(value(&result.ok_or_else(unanswered)??));
+            }
+            Body::Batch(items) => items,
+        };
+        let requests: Vec<_> =
+            items.iter().map(|item| PublishRequest::parse(item, &app.limits)).collect();
+        let named = requests.iter().flatten().find_map(|request| request.tenant.as_ref());
+        let grants = caller.grants(named)?;
+        publish::limit(app, &grants, self.handshake.address, requests.len())?;
+        if atomic {
+            return Ok(value(&app.hub.publish_atomic(&grants, requests).await?));
+        }
+        let results = app.hub.publish(&grants, requests).await?;
+        Ok(value(&results.iter().map(publish::Item::of).collect::<Vec<_>>()))
+    }
+
+    /// The first subscription opens the stream; another one widens it.
+    async fn subscribe(
+        &mut self,
+        id: Option<&OperationId>,
+        mut parameters: Parameters,
+        wire: &mut Wire,
+    ) -> Result<(), Problem> {
+        let selection = parameters.selection("main", self.app.limits.filters)?;
+        let start = start_of(&mut parameters, None)?;
+        let snapshot = parameters.names("snapshot", self.app.limits.filters)?;
+        let (user, session) = (parameters.parsed("userId")?, parameters.parsed("sessionId")?);
+        parameters.finish()?;
+        let Some(life) = &mut self.stream else {
+            let grants = self.caller()?.acting(user, session)?;
+            let permit = self.app.rates.open(&grants, self.handshake.address)?;
+            let request = SubscribeRequest { selection, start, snapshot };
+            let subscription = self.app.hub.subscribe(grants, request).await?;
+            let opening = Opening {
+                transport: "websocket",
+                client: self.handshake.client.clone(),
+                address: self.handshake.address,
+                request: self.handshake.request.clone(),
+                socket: self.handshake.socket.clone(),
+                cookies: self.handshake.cookies.take(),
+                permit,
+            };
+            let (life, hello) = Life::begin(&self.app, subscription, opening);
+            wire.put_text(outgoing::control(&hello).as_bytes());
+            self.stream = Some(life);
+            return Ok(());
+        };
+        if user.is_some() || session.is_some() || !snapshot.is_empty() {
+            let detail = "snapshot, userId and sessionId belong to the first subscription";
+            return Err(invalid(detail));
+        }
+        life.check_room(&selection, self.app.limits.filters)?;
+        self.widen(id, selection, start, wire).await
+    }
+
+    /// Adds to the filter, at the connection's place. What only the addition matches between an
+    /// older place and this one comes first, without moving the cursor.
+    async fn widen(
+        &mut self,
+        id: Option<&OperationId>,
+        selection: Selection,
+        start: Start,
+        wire: &mut Wire,
+    ) -> Result<(), Problem> {
+        let Some(life) = &mut self.stream else { return Ok(()) };
+        if !matches!(start, Start::Now) {
+            let mut earlier = life.subscription.earlier(&selection, start).await?;
+            while let Some((frames, done)) = earlier.next().await? {
+                wire.put_text(replay(id, &frames, done).as_bytes());
+                // One page at a time, however many there are.
+                if wire.flush().await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        life.change(|subscription| subscription.add(selection))
+    }
+
+    fn unsubscribe(&mut self, mut parameters: Parameters) -> Result<(), Problem> {
+        let selection = parameters.selection("main", self.app.limits.filters)?;
+        parameters.finish()?;
+        let life = self.stream.as_mut().ok_or_else(|| invalid("there is no subscription"))?;
+        life.change(|subscription| subscription.remove(&selection))
+    }
+
+    /// Does what it is told from outside; gives the text that the client is told, if any.
+    pub(super) fn obey(&mut self, order: Order) -> Option<String> {
+        self.stream.as_mut()?.obey(order).map(|control| outgoing::control(&control))
+    }
+}
+
+/// A renewal is of the session that the stream was opened for, and of nobody else.
+fn check_same(old: &Grants, new: &Grants) -> Result<(), Problem> {
+    if old.tenant == new.tenant && old.user == new.user && old.session == new.session {
+        return Ok(());
+    }
+    Err(Problem::new(Code::Forbidden, "the newer credential is of another session"))
+}
+
+fn done(id: Option<&OperationId>) -> String {
+    outgoing::done::<()>(id, None)
+}
+
+fn answered(id: Option<&OperationId>, result: &serde_json::Value) -> String {
+    outgoing::done(id, Some(result))
+}
+
+fn value<T: Serialize>(value: &T) -> serde_json::Value {
+    serde_json::to_value(value).expect("answers have string keys only")
+}
+
+/// Earlier events of an addition: their delivered bytes, put together without parsing them.
+fn replay(id: Option<&OperationId>, frames: &[Frame], done: bool) -> String {
+    let (mut events, mut gaps) = (Vec::new(), Vec::new());
+    for frame in frames {
+        match frame {
+            Frame::Event(event) => {
+                events.push(String::from_utf8_lossy(&event.json()).into_owned());
+            }
+            Frame::Control(control) => gaps.push(control.json()),
+        }
+    }
+    let id = id.map_or(String::new(), |id| {
+        format!("\"id\":{},", serde_json::to_string(id).unwrap_or_default())
+    });
+    let gaps = match &gaps[..] {
+        [] => String::new(),
+        gaps => format!("\"gaps\":[{}],", gaps.join(",")),
+    };
+    let events = events.join(",");
+    format!("{{\"op\":\"replay\",{id}{gaps}\"events\":[{events}],\"done\":{done}}}")
+}
