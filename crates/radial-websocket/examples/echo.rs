@@ -28,7 +28,7 @@ fn main() -> io::Result<()> {
 
 fn serve(mut socket: TcpStream) -> io::Result<()> {
     let mut reader = BufReader::new(socket.try_clone()?);
-    let Some(deflate) = shake_hands(&mut reader, &mut socket)? else { return Ok(()) };
+    let deflate = shake_hands(&mut reader, &mut socket)?;
     let mut decoder = Decoder::new(MESSAGE_BYTES_MAX, deflate.is_some());
     let (mut buffer, mut chunk) = (BytesMut::new(), vec![0; 64 * 1024]);
     loop {
@@ -73,11 +73,11 @@ fn answer(message: Message, deflate: Option<Deflate>) -> (Option<Bytes>, bool) {
     }
 }
 
-/// Reads the request and answers it; `None` if it is no handshake.
+/// Reads the request and answers it; gives what was agreed about compression.
 fn shake_hands(
     reader: &mut BufReader<TcpStream>,
     socket: &mut TcpStream,
-) -> io::Result<Option<Option<Deflate>>> {
+) -> io::Result<Option<Deflate>> {
     let (mut key, mut offers) = (String::new(), Vec::new());
     for line in reader.by_ref().lines() {
         let line = line?;
@@ -93,7 +93,7 @@ fn shake_hands(
             _ => {}
         }
     }
-    let Some(proof) = accept_key(&key) else { return Ok(None) };
+    let proof = accept_key(&key).ok_or(io::ErrorKind::InvalidData)?;
     let deflate = Deflate::agree(&offers.join(","));
     let extensions = deflate.map_or(String::new(), |deflate| {
         format!("Sec-WebSocket-Extensions: {}\r\n", deflate.answer())
@@ -103,5 +103,5 @@ fn shake_hands(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {proof}\r\n{extensions}\r\n"
     )?;
-    Ok(Some(deflate))
+    Ok(deflate)
 }
