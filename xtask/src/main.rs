@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod architecture;
+mod autobahn;
 mod ci;
 mod fuzz;
 mod generate;
@@ -36,6 +37,8 @@ enum Command {
     Architecture,
     /// Write the generated files
     Generate(generate::Options),
+    /// Run the Autobahn cases against the WebSocket codec
+    Autobahn(autobahn::Options),
     /// Run the fuzz targets for some seconds each
     Fuzz(fuzz::Options),
     /// Everything that continuous integration runs
@@ -59,6 +62,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Tidy => tidy::run(&root),
         Command::Architecture => architecture::run(&root),
         Command::Generate(options) => generate::run(&root, options),
+        Command::Autobahn(options) => autobahn::run(&root, &options),
         Command::Fuzz(options) => fuzz::run(&root, &options),
         Command::Ci => ci::run(&root),
     }

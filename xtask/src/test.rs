@@ -27,6 +27,7 @@ pub(crate) fn run_steps(root: &Path, steps: &mut Steps) -> anyhow::Result<()> {
     let cargo = |arguments: &[&str]| process::run(command(root, "cargo", arguments));
     steps.run("build", || cargo(&["build", "--workspace", "--locked"]))?;
     steps.run("cargo test", || cargo(&["test", "--workspace", "--locked"]))?;
+    steps.run("autobahn", || crate::autobahn::run(root, &crate::autobahn::Options::FEW))?;
     if suites.is_empty() {
         return Ok(());
     }

@@ -12,7 +12,7 @@ fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     match u8::try_from(payload.len()) {
         Ok(short) if short < 126 => bytes.push(0x80 | short),
         _ => {
-            bytes.push(0x80 | 126);
+            bytes.push(0xfe);
             bytes.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
         }
     }

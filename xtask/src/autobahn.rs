@@ -1,0 +1,87 @@
+//! `cargo xtask autobahn`: the Autobahn cases against the WebSocket codec.
+//!
+//! The cases come from PyPI (`kosoku`, a runner of the same case files) and are put into the target
+//! folder. The other side is an echo server that is nothing but the codec.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use anyhow::Context as _;
+
+use crate::process::{self, command};
+use crate::repo::Workspace;
+
+const RUNNER: &str = "kosoku==0.1.0";
+/// The cases of continuous integration: all but those that measure speed, and of the hundreds with
+/// a thousand compressed messages one of each kind.
+const FEW: &[&str] = &[
+    "1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "10.*", "12.1.1", "12.2.1", "12.5.1",
+    "13.1.1", "13.3.1", "13.7.1",
+];
+
+/// What to run.
+#[derive(clap::Args, Default)]
+pub(crate) struct Options {
+    /// Only the cases that continuous integration runs
+    #[arg(long)]
+    few: bool,
+}
+
+impl Options {
+    /// The cases of continuous integration.
+    pub(crate) const FEW: Self = Self { few: true };
+}
+
+/// Runs the cases; fails if one does.
+pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
+    let target = Workspace::load(root)?.target_directory;
+    let folder = target.join("autobahn");
+    let packages = folder.join("python");
+    if !packages.join("kosoku").is_dir() {
+        let mut pip = command(root, "python3", &["-m", "pip", "install", "-q", "--target"]);
+        pip.arg(&packages).args(["--disable-pip-version-check", "--no-deps", RUNNER]);
+        process::run(pip).context("Python 3.11 or newer with pip is needed")?;
+    }
+    let profile: &[&str] = if options.few { &[] } else { &["--release"] };
+    let build = ["build", "--locked", "-p", "radial-websocket", "--example", "echo"];
+    process::run(command(root, "cargo", &[&build, profile].concat()))?;
+    let folder_of = if options.few { "debug" } else { "release" };
+    let echo = Echo::start(root, &target.join(folder_of).join("examples/echo"))?;
+    let main = "from kosoku._cli import main; main()";
+    let mut runner = command(root, "python3", &["-c", main, "-m", "fuzzingclient", "-p", "2"]);
+    runner.env("PYTHONPATH", &packages).arg("-o").arg(folder.join("reports"));
+    if options.few {
+        runner.args(FEW.iter().flat_map(|cases| ["-i", cases]));
+    }
+    process::run({
+        runner.arg(&echo.address);
+        runner
+    })
+}
+
+/// The echo server; it goes when this is dropped.
+struct Echo {
+    child: Child,
+    address: String,
+}
+
+impl Echo {
+    fn start(root: &Path, binary: &Path) -> anyhow::Result<Self> {
+        let mut echo = command(root, &binary.to_string_lossy(), &[]);
+        let mut child = echo.stdout(Stdio::piped()).spawn().context("the echo does not start")?;
+        let mut address = String::new();
+        if let Some(output) = child.stdout.take() {
+            BufReader::new(output).read_line(&mut address)?;
+        }
+        Ok(Self { child, address: address.trim().to_owned() })
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        // It has nothing to finish.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
