@@ -95,8 +95,12 @@ export class WebSocketClient implements Transport {
         return;
       }
       const frame = { name: (op ?? 'event') as FrameName, data: message } as Frame;
-      sink.frame({ ...frame, cursor: placeOf(frame) });
+      // A beginning is a place, unless something that has none yet comes before the events.
+      const begins = op === 'hello' && message.resumed?.complete && request.snapshot.length === 0;
+      sink.frame({ ...frame, cursor: begins ? message.cursor : placeOf(frame) });
     };
+    // Whatever it is, the close follows; without this, Node's `ws` would end the process.
+    socket.onerror = () => {};
     socket.onclose = ({ code, reason }) => end(endOfClose(code, reason));
   }
 

@@ -5,8 +5,7 @@ import type { TransportName } from '../../src/index.js';
 import { isExpressible, runCase, type Case } from './runner.js';
 
 const FOLDER = new URL('../../../../conformance/cases/', import.meta.url);
-/** The transports that the hub has so far. */
-const TRANSPORTS: TransportName[] = ['sse', 'polling'];
+const TRANSPORTS: TransportName[] = ['sse', 'websocket', 'polling'];
 /** What a case is called there. */
 const WORDS: Record<TransportName, string> = {
   sse: 'sse',

@@ -1,4 +1,5 @@
 /** One connection of a case, read through a transport of the client. */
+import WebSocket from 'ws';
 import type { TransportName } from '../../src/machine/types.js';
 import { settingsOf } from '../../src/settings.js';
 import { loadTransport } from '../../src/transport/load.js';
@@ -16,6 +17,15 @@ export interface Item {
 const POLLED = ['event', 'gap', 'snapshot'];
 
 const PATIENCE_MS = 10_000;
+
+/** A WebSocket whose handshake has these headers, which those of browsers cannot have. */
+function socketWith(headers: Record<string, string>): typeof globalThis.WebSocket {
+  return class extends WebSocket {
+    constructor(url: string, protocol: string) {
+      super(url, protocol, { headers });
+    }
+  } as unknown as typeof globalThis.WebSocket;
+}
 
 export class CaseConnection {
   readonly #items: Item[] = [];
@@ -43,6 +53,7 @@ export class CaseConnection {
     const { 'Last-Event-ID': place, ...others } = headers;
     const settings = settingsOf({
       headers: others,
+      WebSocket: socketWith(others),
       ...(userId && { userId }),
       ...(sessionId && { sessionId }),
     });
