@@ -28,6 +28,10 @@ fmt:
 lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
+# The Autobahn cases against the WebSocket codec, all of them: some minutes.
+autobahn:
+    cargo xtask autobahn
+
 # Fuzz all targets, or one: `just fuzz --seconds 60 cursor`.
 fuzz *args:
     cargo xtask fuzz {{args}}

@@ -1,6 +1,6 @@
 //! `cargo xtask autobahn`: the Autobahn cases against the WebSocket codec.
 //!
-//! The cases come from PyPI (`kosoku`, a runner of the same case files) and are put into the target
+//! The cases come from `PyPI` (`kosoku`, a runner of the same case files) and are put into the target
 //! folder. The other side is an echo server that is nothing but the codec.
 
 use std::io::{BufRead as _, BufReader};

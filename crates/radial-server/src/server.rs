@@ -120,6 +120,7 @@ impl Server {
         let hub = opened
             .expect("opening a hub does not panic")
             .map_err(|source| RunError::Open { folder: folder.clone(), source })?;
+        Auth::check(&config, mode, &hub)?;
         tracing::info!(
             %address,
             data = %folder.display(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::Uri;
 use radial_auth::token::{Expect, Issuer, Jwks, KeyFormatError, Keys, TokensError, VerifyingKey};
 use radial_auth::{Authority, KeyRecord, Tenants, Tokens};
+use radial_hub::Hub;
 use radial_protocol::{TenantId, TimeMs};
 
 use super::authenticator::{Auth, Known};
@@ -68,17 +69,37 @@ pub enum AuthError {
     },
 }
 
+/// Whether the configuration has no credential.
+fn names_nobody(config: &Config) -> bool {
+    let auth = &config.auth;
+    auth.issuers.is_empty() && auth.keys.is_empty() && auth.forward.is_empty()
+}
+
 impl Auth {
+    /// Whether anybody could show a credential, now that the stored keys are known. There is no
+    /// state in between: a hub that nobody could use does not start.
+    ///
+    /// # Errors
+    /// Nobody could.
+    pub(crate) fn check(config: &Config, mode: Mode, hub: &Hub) -> Result<(), AuthError> {
+        if mode == Mode::Serve && names_nobody(config) && hub.keys().is_empty() {
+            return Err(AuthError::None);
+        }
+        Ok(())
+    }
+
     /// Everybody that the configuration names.
     ///
     /// # Errors
-    /// Nobody is named and the mode asks for credentials, or the other way round; or a key is not
-    /// usable. There is no state in between.
+    /// Somebody is named and the mode asks for no credentials, or a key is not usable; or nobody
+    /// is named, and there is no data folder that could hold keys: see [`Self::check`].
     pub(crate) fn new(config: &Config, mode: Mode) -> Result<Self, AuthError> {
         let auth = &config.auth;
-        let is_empty = auth.issuers.is_empty() && auth.keys.is_empty() && auth.forward.is_empty();
+        let is_empty = names_nobody(config);
         match mode {
-            Mode::Serve if is_empty => return Err(AuthError::None),
+            Mode::Serve if is_empty && !config.server.data.is_dir() => {
+                return Err(AuthError::None);
+            }
             Mode::Dev if !is_empty => return Err(AuthError::Developer),
             Mode::Serve | Mode::Dev => {}
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
@@ -23,6 +24,7 @@ use tokio::time::Instant;
 
 use super::credential::Caller;
 use super::etag;
+use super::guard::Arrival;
 use super::parameters::{Parameters, invalid};
 use super::refusal::Refusal;
 use super::stream::start;
@@ -41,6 +43,7 @@ const SNAPSHOT_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub(crate) async fn poll(
     State(app): State<Arc<App>>,
     caller: Caller,
+    Extension(arrival): Extension<Arrival>,
     query: RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
@@ -55,6 +58,7 @@ pub(crate) async fn poll(
     let _: Option<Id> = parameters.parsed("clientId")?;
     parameters.finish()?;
     let grants = caller.acting(user, session)?;
+    let _permit = app.rates.open(&grants, arrival.address)?;
     // Who has no place yet gets one at once: an answer that is lost on the way would otherwise
     // take events with it.
     let has_place = !matches!(start, Start::Now);

@@ -1,7 +1,10 @@
 //! Operating a hub from the command line, also one that is killed and one that is stopped.
 
-use radial_testkit::HubProcess;
+use std::process::Stdio;
+
+use radial_testkit::{HubProcess, PATIENCE};
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 use crate::program::binary;
@@ -89,6 +92,23 @@ async fn the_first_key_is_made_in_the_folder_of_a_hub_that_is_stopped() {
     let list = json(&["keys", "list", "--url", &hub.url()]).await;
     assert_eq!(list["keys"][0]["id"], made["record"]["id"]);
     assert_eq!(list["keys"][0]["operator"], "hub");
+    // The key is all that `radial serve` needs.
+    hub.terminate().await.unwrap();
+    let config = tempfile::NamedTempFile::new().unwrap();
+    let mut serve = Command::new(binary())
+        .args(["serve", "--listen", "127.0.0.1:0", "--data", folder, "--config"])
+        .arg(config.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(serve.stdout.take().unwrap()).lines();
+    let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let url = first.strip_prefix("listening on ").unwrap();
+    let token = made["key"].as_str().unwrap();
+    let status = json(&["admin", "status", "--url", url, "--token", token]).await;
+    assert_eq!(status["disabled"], false);
 }
 
 #[tokio::test]
