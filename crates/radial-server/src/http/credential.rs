@@ -13,10 +13,10 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
-use radial_auth::Refused;
+use radial_auth::{KeyRecord, Refused};
 use radial_protocol::grants::{CredentialKind, Grants, Operator};
 use radial_protocol::names::{SessionId, UserId};
-use radial_protocol::{Code, Problem, TenantId};
+use radial_protocol::{Code, Problem, TenantId, TimeMs};
 
 use super::guard::Told;
 use super::refusal::Refusal;
@@ -165,10 +165,7 @@ impl Caller {
             None => return Ok(()),
             Some(Shown::Grants(grants)) => Some(Arc::clone(grants)),
             // Whichever of its tenants: what is measured is the whole hub.
-            Some(Shown::Key { record, expires }) => {
-                let tenants = self.app.tenants.iter().cloned();
-                tenants.filter_map(|tenant| record.grants(tenant, *expires)).map(Arc::new).next()
-            }
+            Some(Shown::Key { record, expires }) => self.in_any_tenant(record, *expires),
         };
         let may = match grants {
             Some(grants) => self.check(&grants).map(|()| grants.scrape)?,
@@ -182,11 +179,28 @@ impl Caller {
     /// # Errors
     /// As [`grants`](Self::grants); and `forbidden` if the credential operates less.
     pub(crate) fn operator(&self, least: Operator) -> Result<Arc<Grants>, Problem> {
-        let grants = self.grants(None)?;
+        let grants = match (&self.shown, &self.header) {
+            // Who operates the whole hub need not say from which tenant.
+            (Some(Shown::Key { record, expires }), None)
+                if record.operator == Some(Operator::Hub) && record.tenants.single().is_none() =>
+            {
+                let grants = self.in_any_tenant(record, *expires);
+                let grants = grants.ok_or_else(|| self.other_tenant())?;
+                self.check(&grants)?;
+                grants
+            }
+            _ => self.grants(None)?,
+        };
         if grants.operator >= Some(least) {
             return Ok(grants);
         }
         Err(forbidden("the credential may not operate this"))
+    }
+
+    /// The grants of a key in the first tenant that it is for.
+    fn in_any_tenant(&self, record: &KeyRecord, expires: Option<TimeMs>) -> Option<Arc<Grants>> {
+        let tenants = self.app.tenants.iter().cloned();
+        tenants.filter_map(|tenant| record.grants(tenant, expires)).map(Arc::new).next()
     }
 
     /// Nobody goes on with a credential that was taken back, whatever is remembered of it.
