@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use radial_testkit::credentials::token;
+use radial_testkit::websocket::WebSocket;
 use radial_testkit::{Frame, Stream, TestServer};
 use serde_json::{Value, json};
 
@@ -144,6 +145,37 @@ fn events_of(frames: &[Frame]) -> BTreeSet<String> {
     ids(&events)
 }
 
+/// What a socket shows to this reader: with its first subscription, and as an addition to another
+/// one.
+async fn over_socket(hub: &TestServer, bearer: &str) -> [BTreeSet<String>; 2] {
+    let mut shown = [BTreeSet::new(), BTreeSet::new()];
+    for (shown, is_addition) in shown.iter_mut().zip([false, true]) {
+        let socket = WebSocket::open(hub.address(), "/api/ws", &[]).await.unwrap();
+        let mut socket = socket.unwrap();
+        socket.send(&json!({"op": "token", "token": bearer})).await.unwrap();
+        if is_addition {
+            let nothing = json!({"op": "subscribe", "types": "no.such"});
+            socket.send(&nothing).await.unwrap();
+        }
+        let all = json!({"op": "subscribe", "id": "all", "cursor": "earliest"});
+        socket.send(&all).await.unwrap();
+        let mut events = Vec::new();
+        loop {
+            let message = socket.json().await.unwrap();
+            match message["op"].as_str() {
+                None => events.push(message),
+                Some("replay") => events.extend(message["events"].as_array().unwrap().clone()),
+                Some("live") if !is_addition => break,
+                Some("ok") if is_addition && message["id"] == "all" => break,
+                Some("error") => panic!("{message}"),
+                Some(_) => {}
+            }
+        }
+        *shown = ids(&events);
+    }
+    shown
+}
+
 /// The entity types in the snapshot that a stream begins with.
 async fn snapshot(stream: &mut Stream) -> BTreeSet<String> {
     let frames = stream.until(|frame| frame.is_control("live")).await.unwrap();
@@ -205,6 +237,9 @@ async fn what_may_be_seen_is_the_same_everywhere() {
         for path in ["/api/poll?cursor=earliest", "/api/events?limit=1000"] {
             let seen = ids(get(path).await["events"].as_array().unwrap());
             assert_eq!(seen, expected, "{path}, {}", reader.session);
+        }
+        for seen in over_socket(&hub, &bearer).await {
+            assert_eq!(seen, expected, "WebSocket, {}", reader.session);
         }
         let entities = reader.sees_entities();
         let mut seen = BTreeSet::new();

@@ -209,6 +209,65 @@ async fn a_handshake_that_is_none_is_told_what_is_missing() {
     assert!(agreed.unwrap().1.starts_with("permessage-deflate"), "{agreed:?}");
 }
 
+/// One tenant with the other's names, cursors, channels and event ids.
+#[tokio::test]
+async fn nothing_of_one_tenant_comes_over_a_socket_of_another() {
+    let hub = TestServer::serve(&[("hub.tenants", "dev,acme,globex")]).await.unwrap();
+    let claims = |tenant: &str| {
+        let rights = json!({"publish": ["*"], "channels": ["*"], "history": true});
+        token(&json!({"tenant": tenant, "sub": "u1", "sid": "s1", "radial": rights}))
+    };
+    let said = |secret: &str| json!({"eventType": "user.updated", "eventId": "e-1", "eventData": {"userId": secret}});
+    let first = hub.publish_as(&claims("acme"), &said("secret")).await.unwrap().json().unwrap();
+    let path = "/api/ws?clientId=page-1";
+    let mut acme = WebSocket::open(hub.address(), path, &[]).await.unwrap().unwrap();
+    ask(&mut acme, &json!({"op": "token", "token": claims("acme")})).await;
+    assert_eq!(ask(&mut acme, &json!({"op": "subscribe", "channels": "*"})).await["op"], "hello");
+    let mut globex = WebSocket::open(hub.address(), path, &[]).await.unwrap().unwrap();
+    ask(&mut globex, &json!({"op": "token", "token": claims("globex")})).await;
+    // The other's cursor says nothing here, and neither does the other's id.
+    let fields = json!({"op": "subscribe", "channels": "*", "cursor": first["cursor"]});
+    let hello = ask(&mut globex, &fields).await;
+    assert_eq!(hello["resumed"]["complete"], false, "{hello}");
+    let other = json!({"op": "publish", "id": 1, "event": said("other")});
+    globex.send(&other).await.unwrap();
+    let tenant = json!({"op": "publish", "id": 2, "event": {
+        "eventType": "user.updated", "eventData": {"userId": "x"}, "tenantId": "acme"}});
+    globex.send(&tenant).await.unwrap();
+    globex.send(&json!({"op": "token", "id": 3, "token": claims("acme")})).await.unwrap();
+    let addition = json!({"op": "subscribe", "id": 4, "channels": "x", "cursor": "earliest"});
+    globex.send(&addition).await.unwrap();
+    globex.send(&json!({"op": "ping"})).await.unwrap();
+    let mut heard = Vec::new();
+    loop {
+        let message = globex.json().await.unwrap();
+        if message["op"] == "pong" {
+            break;
+        }
+        heard.push(message);
+    }
+    let answer = |id: u64| heard.iter().find(|message| message["id"] == id).unwrap();
+    assert_eq!((&answer(1)["op"], &answer(1)["result"]["offset"]), (&json!("ok"), &json!(1)));
+    assert_eq!(answer(2)["code"], "forbidden");
+    assert_eq!(answer(3)["code"], "forbidden");
+    let all = Value::Array(heard.clone()).to_string();
+    assert!(!all.contains("secret") && !all.contains("acme"), "{all}");
+    // The same page and session of another tenant is another client.
+    hub.publish_as(
+        &claims("acme"),
+        &json!({"eventType": "user.updated", "eventData": {"userId": "later"}}),
+    )
+    .await
+    .unwrap();
+    let later = loop {
+        let message = acme.json().await.unwrap();
+        if message.get("op").is_none() {
+            break message;
+        }
+    };
+    assert_eq!(user(&later), "later");
+}
+
 #[tokio::test]
 async fn a_socket_opens_bare_and_says_then_who_it_is() {
     let hub = TestServer::serve(&[]).await.unwrap();
