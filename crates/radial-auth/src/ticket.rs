@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use radial_protocol::grants::CredentialKind;
 use radial_protocol::names::{Id, UserId};
 use radial_protocol::{Grants, TenantId, TimeMs};
 
@@ -85,6 +86,18 @@ impl Tickets {
         (open.until > now && !is_over).then_some(open.grants)
     }
 
+    /// Lets what was issued for a key count no longer than until then: its secret was rotated.
+    pub fn shorten(&mut self, key: &Id, until: TimeMs) {
+        for open in self.open.values_mut() {
+            let credential = &open.grants.credential;
+            let is_of_key =
+                credential.kind == CredentialKind::Key && credential.id.as_ref() == Some(key);
+            if is_of_key && credential.expires.is_none_or(|expires| until < expires) {
+                Arc::make_mut(&mut open.grants).credential.expires = Some(until);
+            }
+        }
+    }
+
     fn forget_ended(&mut self, now: TimeMs) {
         while let Some((until, name)) = self.ends.front().copied()
             && until <= now
@@ -150,6 +163,26 @@ mod tests {
         let mut tickets = Tickets::default();
         let ticket = tickets.issue(Arc::new(short), random(1), TimeMs(0)).unwrap();
         assert_eq!(tickets.redeem(&ticket, TimeMs(10)), None);
+    }
+
+    #[test]
+    fn a_rotated_key_takes_its_tickets_along() {
+        let mut tickets = Tickets::default();
+        let mut issue = |name: &str, number| {
+            let mut grants = Grants::clone(&grants("u1"));
+            grants.credential.kind = CredentialKind::Key;
+            grants.credential.id = Id::new(name).ok();
+            tickets.issue(Arc::new(grants), random(number), TimeMs(0)).unwrap()
+        };
+        let issued = [issue("rotated", 1), issue("rotated", 2), issue("other", 3)];
+        tickets.shorten(&Id::new("rotated").unwrap(), TimeMs(20));
+        let mut expires = |ticket: &str, now| {
+            let grants = tickets.redeem(ticket, TimeMs(now))?;
+            Some(grants.credential.expires)
+        };
+        assert_eq!(expires(&issued[0], 19), Some(Some(TimeMs(20))));
+        assert_eq!(expires(&issued[1], 20), None);
+        assert_eq!(expires(&issued[2], 20), Some(None));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use http::HeaderValue;
 use radial_auth::ticket::{TICKET_BYTES, TooManyTickets};
 use radial_auth::{ApiKey, Cache, Fingerprint, KeyId, KeyRecord, Refused, Tickets, Tokens, key};
 use radial_hub::Hub;
+use radial_protocol::names::Id;
 use radial_protocol::{Grants, TenantId, TimeMs};
 
 use super::client::Client;
@@ -192,6 +193,11 @@ impl Auth {
         let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
         let grants = tickets.redeem(text, hub.runtime().now());
         grants.map(Shown::Grants).ok_or(Unknown::Refused(Refused::UnknownKey))
+    }
+
+    /// Lets tickets of a key that was rotated count until then.
+    pub(crate) fn shorten_tickets(&self, key: &Id, until: TimeMs) {
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner).shorten(key, until);
     }
 
     fn key(&self, text: &str, hub: &Hub) -> Result<Shown, Refused> {

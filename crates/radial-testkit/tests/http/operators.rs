@@ -146,3 +146,23 @@ async fn the_operator_of_a_tenant_cannot_touch_another_nor_learn_of_it() {
         assert_problem(path, &answer, 403, "forbidden");
     }
 }
+
+#[tokio::test]
+async fn the_operator_of_a_tenant_cannot_take_over_a_key_of_that_tenant_that_is_for_the_hub() {
+    let hub = TestServer::serve(&[TENANTS]).await.unwrap();
+    let (root, own) = (operator("hub", "dev"), operator("tenant", "acme"));
+    for rights in [json!({"operator": "hub"}), json!({"scrape": true})] {
+        let mut wanted = json!({"name": "root", "tenants": ["acme"]});
+        wanted.as_object_mut().unwrap().extend(rights.as_object().unwrap().clone());
+        let (key, record) = create(&hub, &root, &wanted).await;
+        let path = format!("/api/admin/keys/{}", record["id"].as_str().unwrap());
+        let rotate = format!("{path}/rotate");
+        for (method, path) in [("POST", &rotate), ("DELETE", &path)] {
+            let answer = hub.send_as(&own, method, path, &Value::Null).await.unwrap();
+            assert_problem(&format!("{method} {wanted}"), &answer, 404, "not-found");
+        }
+        let list = hub.get_as(&own, "/api/admin/keys").await.unwrap().json().unwrap();
+        assert_eq!(list["total"], 0, "{list}");
+        assert_eq!(hub.get_as(&key, "/metrics").await.unwrap().status, 200, "it counts as before");
+    }
+}

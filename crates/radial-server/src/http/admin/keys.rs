@@ -93,7 +93,7 @@ pub(crate) async fn list(
     let mut shown = Vec::new();
     for text in app.hub.keys() {
         let record = keys::read(&text)?;
-        if is_within(&operator, &record.tenants) {
+        if is_theirs(&operator, &record) {
             shown.push(keys::shown(&record));
         }
     }
@@ -129,8 +129,9 @@ pub(crate) async fn rotate(
     Ok(answer::json(StatusCode::OK, &made))
 }
 
-/// Streams that are open came with the old secret: they end with it.
+/// Streams that are open, and tickets for streams, came with the old secret: they end with it.
 fn shorten(app: &App, record: &KeyRecord, until: TimeMs) {
+    app.auth.shorten_tickets(&keys::id(record), until);
     for connection in app.table.all() {
         let grants = connection.grants();
         let credential = &grants.credential;
@@ -156,10 +157,17 @@ pub(crate) async fn remove(
     Ok(answer::json(StatusCode::OK, &json!({"id": id, "persisted": recorded.persisted})))
 }
 
+/// Whether an operator may see and change a key: one that they could have made. Who rotates a key
+/// is shown its new secret, and so holds whatever it grants.
+fn is_theirs(operator: &OperatorGrants, record: &KeyRecord) -> bool {
+    let is_for_hub = record.scrape || record.operator == Some(Operator::Hub);
+    is_within(operator, &record.tenants) && (operator.is_of_hub() || !is_for_hub)
+}
+
 /// A key that the operator may touch; of others it is not said whether they exist.
 fn find(app: &App, operator: &OperatorGrants, id: &str) -> Result<KeyRecord, Problem> {
     let record = app.hub.key(id).map(|text| keys::read(&text)).transpose()?;
     record
-        .filter(|record| is_within(operator, &record.tenants))
+        .filter(|record| is_theirs(operator, record))
         .ok_or_else(|| Problem::new(Code::NotFound, "there is no such key"))
 }
