@@ -131,3 +131,17 @@ async fn a_connection_that_is_kept_and_not_used_is_closed() {
     let answers = parse_all(&back).unwrap();
     assert_eq!(answers.first().map(|answer| answer.status), Some(200));
 }
+
+#[tokio::test]
+async fn a_poll_takes_the_room_of_a_stream() {
+    let hub = TestServer::serve(&[("rates.connections_user", "1")]).await.unwrap();
+    let (one, other) = (user("u1"), user("u2"));
+    let path = "/api/poll?cursor=earliest&wait=1ms";
+    assert_eq!(hub.get_as(&one, path).await.unwrap().status, 200);
+    let stream = hub.stream_as(&one, "").await.unwrap();
+    assert_eq!(stream.status, 200);
+    let refused = hub.get_as(&one, path).await.unwrap();
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.json().unwrap()["code"], "rate-limited");
+    assert_eq!(hub.get_as(&other, path).await.unwrap().status, 200);
+}
