@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 /// How long a browser may remember the answer to a preflight.
 const MAX_AGE_SECONDS: &str = "600";
 /// What a page may send.
-const METHODS: &str = "GET, HEAD, POST";
+const METHODS: &str = "GET, HEAD, POST, DELETE";
 /// What the answer to a preflight depends on, besides the origin.
 const PREFLIGHT_VARY: &str = "access-control-request-method, access-control-request-headers";
 /// With which headers.

@@ -121,3 +121,15 @@ async fn only_what_came_by_https_is_told_to_stay_there() {
         assert_eq!(answer.header("strict-transport-security"), expected, "{headers:?}");
     }
 }
+
+#[tokio::test]
+async fn a_preflight_allows_every_method_that_a_route_has() {
+    let hub = TestServer::start().await.unwrap();
+    for route in radial_server::ROUTES {
+        let asks = [PAGE, ("access-control-request-method", route.method.as_str())];
+        let preflight = request(hub.address(), "OPTIONS", route.path, &asks, b"").await.unwrap();
+        let allowed = preflight.header("access-control-allow-methods").unwrap();
+        let is_allowed = allowed.split(", ").any(|method| method == route.method.as_str());
+        assert!(is_allowed, "{} {}: {allowed}", route.method, route.path);
+    }
+}
