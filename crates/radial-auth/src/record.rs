@@ -138,6 +138,8 @@ impl KeyRecord {
             credential: Credential {
                 kind: CredentialKind::Key,
                 id: Some(id),
+                user: None,
+                session: None,
                 issued: Some(self.created),
                 expires,
             },

@@ -55,6 +55,10 @@ pub struct Credential {
     pub kind: CredentialKind,
     /// Its own name, by which it can be revoked: a token's `jti`, a key's id.
     pub id: Option<Id>,
+    /// Whose it is, if it names a user. Who acts for others (`actAs`) is still this one.
+    pub user: Option<UserId>,
+    /// Of which of that user's sessions it is, if it names one.
+    pub session: Option<SessionId>,
     /// When it was issued, if it says so.
     pub issued: Option<TimeMs>,
     /// From when on it counts no more, if that ever comes.
@@ -76,8 +80,14 @@ pub enum CredentialKind {
 
 impl Credential {
     /// No credential, which never expires and cannot be revoked.
-    pub const LOCAL: Self =
-        Self { kind: CredentialKind::Local, id: None, issued: None, expires: None };
+    pub const LOCAL: Self = Self {
+        kind: CredentialKind::Local,
+        id: None,
+        user: None,
+        session: None,
+        issued: None,
+        expires: None,
+    };
 }
 
 impl Grants {

@@ -86,7 +86,8 @@ impl Claims {
         if begins.is_some_and(|begins| begins > now.plus_ms(skew_ms)) {
             return Err(Refused::NotYet);
         }
-        let credential = Credential { kind, id: self.jti.clone(), issued, expires };
+        let credential =
+            Credential { kind, id: self.jti.clone(), issued, expires, ..Credential::LOCAL };
         self.within(authority, credential)
     }
 
@@ -101,7 +102,7 @@ impl Claims {
         if is_issuer && is_for_us { Ok(()) } else { Err(Refused::WrongIssuer) }
     }
 
-    fn within(self, authority: &Authority, credential: Credential) -> Result<Grants, Refused> {
+    fn within(self, authority: &Authority, mut credential: Credential) -> Result<Grants, Refused> {
         let tenant = match self.tenant {
             Some(tenant) => tenant,
             None => authority.tenants.single().cloned().ok_or(Refused::BadClaims)?,
@@ -118,6 +119,8 @@ impl Claims {
             (None, Some(user)) => SessionId::new(user.as_str()).ok(),
             (None, None) => None,
         };
+        credential.user.clone_from(&self.sub);
+        credential.session.clone_from(&session);
         Ok(Grants {
             tenant,
             user: self.sub,

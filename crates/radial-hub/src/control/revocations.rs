@@ -75,14 +75,14 @@ impl Revocations {
         if is_before(credential, tenant.all.as_ref()) {
             return true;
         }
-        // Whom a key acts for says nothing about the key.
+        // Whom a key acts for says nothing about the key. A token is of who acts and of whom it
+        // acts for: taking back either takes back what it has opened.
+        let mut users = [&grants.user, &credential.user].into_iter().flatten();
+        let mut sessions = [&grants.session, &credential.session].into_iter().flatten();
         !is_key
             && (id.is_some_and(|id| tenant.tokens.contains_key(id))
-                || is_before(credential, grants.user.as_ref().and_then(|id| tenant.users.get(id)))
-                || is_before(
-                    credential,
-                    grants.session.as_ref().and_then(|id| tenant.sessions.get(id)),
-                ))
+                || users.any(|id| is_before(credential, tenant.users.get(id)))
+                || sessions.any(|id| is_before(credential, tenant.sessions.get(id))))
     }
 
     /// Forgets what no credential from before can outlive.
@@ -160,7 +160,7 @@ mod tests {
             kind: CredentialKind::Token,
             id: Some(Id::new("t").unwrap()),
             issued: issued.map(TimeMs),
-            expires: None,
+            ..Credential::LOCAL
         };
         grants
     }
@@ -200,6 +200,20 @@ mod tests {
         check("acme", &named, Some(1_000), true);
         check("globex", &named, Some(1), false);
         check("acme", &Subject::Token(Id::new("t2").unwrap()), None, false);
+    }
+
+    #[test]
+    fn who_acts_for_others_is_taken_back_in_whatever_name() {
+        let (admin, session) = (UserId::new("admin").unwrap(), SessionId::new("a1").unwrap());
+        let mut acting = token(Some(50));
+        acting.credential.user = Some(admin.clone());
+        acting.credential.session = Some(session.clone());
+        for subject in [Subject::User(admin), Subject::Session(session)] {
+            let mut revocations = Revocations::default();
+            revoke(&mut revocations, "acme", subject, 100);
+            assert!(revocations.covers(&acting));
+            assert!(!revocations.covers(&token(Some(50))), "the user's own");
+        }
     }
 
     #[test]

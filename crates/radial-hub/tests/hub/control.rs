@@ -57,9 +57,8 @@ fn token(test: &TestHub, issued: u64) -> Grants {
     let mut grants = (*test.grants).clone().acting_for(Some(UserId::new("u").unwrap()), None);
     grants.credential = Credential {
         kind: CredentialKind::Token,
-        id: None,
         issued: Some(TimeMs(issued)),
-        expires: None,
+        ..Credential::LOCAL
     };
     grants
 }

@@ -246,3 +246,14 @@ async fn a_renewed_stream_outlives_its_first_credential_and_misses_nothing() {
     }
     assert!(offset > 100, "{offset}");
 }
+
+#[tokio::test]
+async fn a_stream_for_somebody_else_ends_with_whoever_opened_it() {
+    let hub = TestServer::serve(&[]).await.unwrap();
+    let bearer = token(&claims("support", &json!({"radial": {"actAs": true, "channels": ["*"]}})));
+    let (mut stream, _) = open(&hub, &bearer, "?userId=ada&sessionId=s-ada").await;
+    let revocation = json!({"userId": "support"});
+    let answer = hub.send_as(&operator(), "POST", "/api/admin/revocations", &revocation).await;
+    assert_eq!(answer.unwrap().status, 201);
+    assert_eq!(read_to_goodbye(&mut stream).await.0, "revoked");
+}
