@@ -40,6 +40,11 @@ pub fn control_frame(control: &Control) -> Bytes {
     Bytes::from(frame)
 }
 
+/// Writes a frame without `id:` whose JSON is written already, on one line.
+pub fn named_frame(name: &str, json: &str) -> Bytes {
+    Bytes::from(format!("event: {name}\ndata: {json}{FRAME_END}"))
+}
+
 /// The line that tells `EventSource` how long to wait before it comes back, in milliseconds.
 pub fn retry_line(retry_ms: u64) -> Bytes {
     Bytes::from(format!("retry: {retry_ms}{FRAME_END}"))

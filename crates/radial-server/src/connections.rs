@@ -3,7 +3,7 @@
 //!
 //! It grows with the open connections and with nothing else: an entry goes with its connection.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::HeaderValue;
+use radial_hub::Start;
 use radial_protocol::control::GoodbyeReason;
 use radial_protocol::filter::Selection;
 use radial_protocol::grants::Grants;
@@ -32,11 +33,27 @@ pub(crate) struct SocketCut(pub(crate) CancellationToken);
 pub(crate) enum Order {
     /// These are its grants from now on.
     Renew(Arc<Grants>),
+    /// It asks for other things from now on.
+    Change(Change),
     /// Its credential ends in so many milliseconds.
     Warn(u64),
     /// It says goodbye and ends.
     Close(GoodbyeReason),
 }
+
+/// One change of what a connection asks for.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// More, perhaps from an older place on.
+    Add(Selection, Start),
+    /// No longer this.
+    Remove(Selection),
+    /// All changes before it have been made: whoever waits for that is told.
+    Done(CancellationToken),
+}
+
+/// How many changes may wait for a connection that does not take them.
+const CHANGES_MAX: usize = 100;
 
 /// What is known of a connection when it opens.
 pub(crate) struct Opening {
@@ -66,6 +83,7 @@ struct Inner {
     grants: Arc<Grants>,
     wanted: Vec<Selection>,
     renewal: Option<Arc<Grants>>,
+    changes: VecDeque<Change>,
     warning: Option<u64>,
     closing: Option<(GoodbyeReason, TimeMs)>,
 }
@@ -114,7 +132,13 @@ impl Connection {
         if let Some((reason, _)) = inner.closing {
             return Some(Order::Close(reason));
         }
-        inner.renewal.take().map(Order::Renew).or_else(|| inner.warning.take().map(Order::Warn))
+        if let Some(grants) = inner.renewal.take() {
+            return Some(Order::Renew(grants));
+        }
+        if let Some(change) = inner.changes.pop_front() {
+            return Some(Order::Change(change));
+        }
+        inner.warning.take().map(Order::Warn)
     }
 
     /// Gives it newer grants. Refused once it is closing.
@@ -128,6 +152,19 @@ impl Connection {
         inner.warning = None;
         drop(inner);
         self.is_warned.store(false, Ordering::Relaxed);
+        self.woken.notify_one();
+        true
+    }
+
+    /// Tells it to ask for other things. Refused once it is closing, or has too many to do.
+    pub(crate) fn change(&self, changes: Vec<Change>, wanted: Vec<Selection>) -> bool {
+        let mut inner = self.inner();
+        if inner.closing.is_some() || inner.changes.len() + changes.len() > CHANGES_MAX {
+            return false;
+        }
+        inner.changes.extend(changes);
+        inner.wanted = wanted;
+        drop(inner);
         self.woken.notify_one();
         true
     }
@@ -222,6 +259,7 @@ impl ConnectionTable {
             grants: Arc::clone(&opening.grants),
             wanted: opening.wanted.clone(),
             renewal: None,
+            changes: VecDeque::new(),
             warning: None,
             closing: None,
         };

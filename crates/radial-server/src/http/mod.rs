@@ -25,5 +25,6 @@ pub(crate) mod router;
 pub(crate) mod routes;
 mod status;
 pub(crate) mod stream;
+mod subscriptions;
 mod tickets;
 mod websocket;

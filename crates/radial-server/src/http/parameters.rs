@@ -6,6 +6,7 @@ use axum::extract::RawQuery;
 use radial_hub::Start;
 use radial_protocol::filter::Selection;
 use radial_protocol::{Code, Cursor, Name, Pattern, Problem, TimeMs};
+use serde_json::{Map, Value};
 
 use super::credential::{QUERY_TOKEN, TICKET};
 
@@ -30,9 +31,25 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// The parameters of an operation that has them in another form.
-    pub(crate) fn of_pairs(pairs: Vec<(String, String)>) -> Self {
-        Self { pairs, known: Vec::new() }
+    /// The parameters of a request that has them as members of an object: a list there is what is
+    /// separated by commas in a query.
+    pub(crate) fn of_members(members: Map<String, Value>) -> Result<Self, Problem> {
+        let pairs = members.into_iter().map(|(name, value)| {
+            let text = match &value {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                Value::Bool(flag) => Some(flag.to_string()),
+                Value::Array(values) => {
+                    let texts: Option<Vec<&str>> = values.iter().map(Value::as_str).collect();
+                    texts.map(|texts| texts.join(","))
+                }
+                Value::Null | Value::Object(_) => None,
+            };
+            let text = text
+                .ok_or_else(|| invalid(&format!("{name} is a text, a number, or a list of texts")));
+            Ok((name, text?))
+        });
+        Ok(Self { pairs: pairs.collect::<Result<_, Problem>>()?, known: Vec::new() })
     }
 
     /// Takes the ticket that opened the stream, if one did.

@@ -19,7 +19,7 @@ use super::credential::Caller;
 use super::parameters::Parameters;
 use super::refusal::Refusal;
 use crate::app::App;
-use crate::connections::ConnectionId;
+use crate::connections::{Connection, ConnectionId};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,11 +53,7 @@ pub(crate) async fn renew(
     let bytes = body::read_json(&app, &headers, body).await?;
     let renewal: Renewal = body::parse(&bytes)?;
     let grants = caller.acting(renewal.user, renewal.session)?;
-    let id = renewal.connection.parse::<ConnectionId>().ok();
-    let connection = id.and_then(|id| app.table.get(id));
-    let connection = connection
-        .filter(|connection| is_of(&connection.opening.grants, &grants))
-        .ok_or_else(none)?;
+    let connection = own_connection(&app, &renewal.connection, &grants)?;
     let filter = app.hub.subscriber_filter(&connection.wanted(), &grants)?;
     let now = app.hub.runtime().now();
     let token_expires_in_ms = match app.hub.credential_state(&grants, now) {
@@ -69,6 +65,16 @@ pub(crate) async fn renew(
     }
     let filter = GrantedFilter { channels: filter.channels(), types: filter.types() };
     Ok(json(StatusCode::OK, &Renewed { filter, token_expires_in_ms }))
+}
+
+/// An open connection of the credential's own session.
+pub(super) fn own_connection(
+    app: &App,
+    id: &str,
+    grants: &Grants,
+) -> Result<Arc<Connection>, Problem> {
+    let connection = id.parse::<ConnectionId>().ok().and_then(|id| app.table.get(id));
+    connection.filter(|connection| is_of(&connection.opening.grants, grants)).ok_or_else(none)
 }
 
 /// Whether a credential is of whom the connection is.

@@ -11,8 +11,8 @@ use http::Method;
 use radial_protocol::grants::Operator;
 
 use super::{
-    admin, entities, history, pages, poll, publish, registry, renew, status, stream, tickets,
-    websocket,
+    admin, entities, history, pages, poll, publish, registry, renew, status, stream, subscriptions,
+    tickets, websocket,
 };
 use crate::app::App;
 
@@ -76,6 +76,7 @@ macro_rules! table {
 table! {
     Publish   POST "/api/sse/events" => publish::publish;
     Subscribe GET "/api/sse/events" => stream::stream;
+    Subscribe POST "/api/sse/subscriptions" => subscriptions::change;
     Subscribe GET "/api/ws" => websocket::open;
     Subscribe GET "/api/poll" => poll::poll;
     History   GET "/api/events" => history::history;

@@ -181,7 +181,8 @@ impl Life {
                 }
                 None
             }
-            Order::Close(_) => None,
+            // Those are the transport's own business.
+            Order::Close(_) | Order::Change(_) => None,
         }
     }
 

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
-use radial_hub::{Frame, Subscription};
+use radial_hub::{Earlier, Frame, Start, Subscription};
 use radial_protocol::control::{Control, Fallback, GoodbyeReason};
+use radial_protocol::filter::Selection;
 use radial_protocol::{Problem, sse};
 
 use super::life::{Due, Life, Opening};
+use super::replay;
 use crate::app::App;
-use crate::connections::Order;
+use crate::connections::{Change, Order};
 
 /// An open stream. Dropping it ends it.
 pub(crate) struct SseStream {
@@ -18,6 +20,8 @@ pub(crate) struct SseStream {
     /// Whether each event has an `event:` line with its type.
     named: bool,
     first: Option<Bytes>,
+    /// An addition whose earlier events go out before it takes effect.
+    adding: Option<(Earlier, Selection)>,
 }
 
 impl SseStream {
@@ -31,7 +35,7 @@ impl SseStream {
         let (life, hello) = Life::begin(app, subscription, opening);
         let mut first = BytesMut::from(&sse::retry_line(life.retry_ms)[..]);
         first.extend_from_slice(&sse::control_frame(&hello));
-        Self { life, named, first: Some(first.freeze()) }
+        Self { life, named, first: Some(first.freeze()), adding: None }
     }
 
     /// The stream as the body of an answer. It is polled only while its socket takes bytes: a
@@ -51,6 +55,12 @@ impl SseStream {
             return None;
         }
         loop {
+            if let Some(page) = self.page_of_addition().await {
+                return Some(page);
+            }
+            if self.life.has_ended() {
+                return None;
+            }
             match self.life.due().await {
                 Due::Frames(Ok(frames)) => return Some(self.encode(&frames)),
                 Due::Frames(Err(problem)) => {
@@ -59,11 +69,52 @@ impl SseStream {
                 }
                 Due::Control(control) => return Some(sse::control_frame(&control)),
                 Due::Order(Order::Close(reason)) => return Some(self.say_goodbye(reason)),
+                Due::Order(Order::Change(change)) => self.change(change).await,
                 Due::Order(order) => {
                     if let Some(control) = self.life.obey(order) {
                         return Some(sse::control_frame(&control));
                     }
                 }
+            }
+        }
+    }
+
+    /// Changes what the stream asks for. What is wrong with it was told to who asked, before.
+    async fn change(&mut self, change: Change) {
+        let changed = match change {
+            Change::Remove(selection) => self.life.subscription.remove(&selection),
+            Change::Done(done) => {
+                done.cancel();
+                Ok(())
+            }
+            Change::Add(selection, Start::Now) => self.life.subscription.add(selection),
+            Change::Add(selection, start) => {
+                let earlier = self.life.subscription.earlier(&selection, start).await;
+                earlier.map(|earlier| self.adding = Some((earlier, selection)))
+            }
+        };
+        if let Err(problem) = changed {
+            tracing::debug!(%problem, "a change came too late");
+        }
+    }
+
+    /// The next page of what an addition would have shown, one at a time; after the last one the
+    /// addition takes effect.
+    async fn page_of_addition(&mut self) -> Option<Bytes> {
+        let (earlier, _) = self.adding.as_mut()?;
+        match earlier.next().await {
+            Ok(Some((frames, done))) => {
+                Some(sse::named_frame("replay", &replay::page(None, &frames, done)))
+            }
+            Ok(None) => {
+                let (_, selection) = self.adding.take()?;
+                self.change(Change::Add(selection, Start::Now)).await;
+                None
+            }
+            Err(problem) => {
+                self.adding = None;
+                self.fail(&problem);
+                None
             }
         }
     }

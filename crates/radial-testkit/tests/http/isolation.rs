@@ -153,6 +153,10 @@ fn probes(route: &Route, world: &World) -> Option<Vec<Probe>> {
         ("GET", "/api/registry/{event_type}") => one("/api/registry/card.created"),
         // Asked without a handshake; a socket is one stream like any other (`websocket.rs`).
         ("GET", "/api/ws") => one("/api/ws?clientId=page-1"),
+        ("POST", "/api/sse/subscriptions") => {
+            let add = json!({"channels": "*", "cursor": "earliest"});
+            vec![send(route, route.path, json!({"connectionId": world.connection, "add": add}))]
+        }
         ("POST", "/api/auth/tickets") => one(route.path),
         ("POST", "/api/auth/renew") => {
             vec![send(route, route.path, json!({"connectionId": world.connection}))]

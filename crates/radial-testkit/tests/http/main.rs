@@ -22,6 +22,7 @@ mod poll;
 mod requests;
 mod stream;
 mod strings;
+mod subscriptions;
 mod tls;
 mod visibility;
 mod watched;

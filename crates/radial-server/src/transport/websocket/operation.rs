@@ -127,27 +127,14 @@ fn take<T: for<'de> Deserialize<'de>>(
     serde_json::from_str(raw.get()).map(Some).map_err(|error| invalid(&format!("{name}: {error}")))
 }
 
-/// The members of a subscription are the parameters of a stream: a list here is what is separated
-/// by commas there.
+/// The members of a subscription are the parameters of a stream.
 fn parameters(members: Members<'_>) -> Result<Parameters, Problem> {
-    let pairs = members.into_iter().map(|(name, raw)| {
+    let members = members.into_iter().map(|(name, raw)| {
         let value: Value = serde_json::from_str(raw.get())
             .map_err(|error| invalid(&format!("{name}: {error}")))?;
-        let text = match &value {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            Value::Bool(flag) => Some(flag.to_string()),
-            Value::Array(values) => {
-                let texts: Option<Vec<&str>> = values.iter().map(Value::as_str).collect();
-                texts.map(|texts| texts.join(","))
-            }
-            Value::Null | Value::Object(_) => None,
-        };
-        let text = text
-            .ok_or_else(|| invalid(&format!("{name} is a text, a number, or a list of texts")))?;
-        Ok((name.into_owned(), text))
+        Ok((name.into_owned(), value))
     });
-    Ok(Parameters::of_pairs(pairs.collect::<Result<_, Problem>>()?))
+    Parameters::of_members(members.collect::<Result<_, Problem>>()?)
 }
 
 #[cfg(test)]

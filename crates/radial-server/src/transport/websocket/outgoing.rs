@@ -43,6 +43,11 @@ pub(super) fn done<T: Serialize>(id: Option<&OperationId>, result: Option<&T>) -
     json("ok", &Done { id, result })
 }
 
+/// A page of the earlier events of an addition.
+pub(super) fn replay(page: &str) -> String {
+    with_op("replay", page)
+}
+
 /// The answer to a ping.
 pub(super) fn pong(id: Option<&OperationId>) -> String {
     #[derive(Serialize)]

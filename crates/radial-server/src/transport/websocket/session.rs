@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use radial_hub::{Frame, Start, SubscribeRequest};
+use radial_hub::{Start, SubscribeRequest};
 use radial_protocol::envelope::{Body, PublishRequest};
 use radial_protocol::filter::Selection;
 use radial_protocol::grants::Grants;
@@ -20,6 +20,7 @@ use crate::http::parameters::{Parameters, invalid};
 use crate::http::publish;
 use crate::http::stream::start_of;
 use crate::transport::life::{Life, Opening};
+use crate::transport::replay;
 
 /// One client and its stream, which begins with its first subscription.
 pub(super) struct Session {
@@ -183,9 +184,11 @@ impl Session {
     ) -> Result<(), Problem> {
         let Some(life) = &mut self.stream else { return Ok(()) };
         if !matches!(start, Start::Now) {
+            let id = id.map(|id| serde_json::to_string(id).expect("an id is a text or a number"));
             let mut earlier = life.subscription.earlier(&selection, start).await?;
             while let Some((frames, done)) = earlier.next().await? {
-                wire.put_text(replay(id, &frames, done).as_bytes());
+                let page = replay::page(id.as_deref(), &frames, done);
+                wire.put_text(outgoing::replay(&page).as_bytes());
                 // One page at a time, however many there are.
                 if wire.flush().await.is_err() {
                     return Ok(());
@@ -226,26 +229,4 @@ fn answered(id: Option<&OperationId>, result: &serde_json::Value) -> String {
 
 fn value<T: Serialize>(value: &T) -> serde_json::Value {
     serde_json::to_value(value).expect("answers have string keys only")
-}
-
-/// Earlier events of an addition: their delivered bytes, put together without parsing them.
-fn replay(id: Option<&OperationId>, frames: &[Frame], done: bool) -> String {
-    let (mut events, mut gaps) = (Vec::new(), Vec::new());
-    for frame in frames {
-        match frame {
-            Frame::Event(event) => {
-                events.push(String::from_utf8_lossy(&event.json()).into_owned());
-            }
-            Frame::Control(control) => gaps.push(control.json()),
-        }
-    }
-    let id = id.map_or(String::new(), |id| {
-        format!("\"id\":{},", serde_json::to_string(id).unwrap_or_default())
-    });
-    let gaps = match &gaps[..] {
-        [] => String::new(),
-        gaps => format!("\"gaps\":[{}],", gaps.join(",")),
-    };
-    let events = events.join(",");
-    format!("{{\"op\":\"replay\",{id}{gaps}\"events\":[{events}],\"done\":{done}}}")
 }
