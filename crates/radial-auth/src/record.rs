@@ -100,9 +100,16 @@ impl KeyRecord {
     /// `wrong-signature` for another secret, `expired` when its time, or that of the rotated key,
     /// is over.
     pub fn check(&self, key: &ApiKey, now: TimeMs) -> Result<Option<TimeMs>, Refused> {
-        let hash = key.hash();
-        let is_current = self.hash.is(&hash);
-        let previous = self.previous.as_ref().filter(|previous| previous.hash.is(&hash));
+        self.check_hash(&key.hash(), now)
+    }
+
+    /// The same for the hash of a key that was shown before: its record may have changed since.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn check_hash(&self, hash: &KeyHash, now: TimeMs) -> Result<Option<TimeMs>, Refused> {
+        let is_current = self.hash.is(hash);
+        let previous = self.previous.as_ref().filter(|previous| previous.hash.is(hash));
         let expires = match previous {
             _ if is_current => self.expires,
             Some(Previous { until, .. }) => Some(self.expires.unwrap_or(*until).min(*until)),

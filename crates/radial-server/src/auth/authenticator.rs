@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use http::HeaderValue;
 use radial_auth::ticket::{TICKET_BYTES, TooManyTickets};
-use radial_auth::{ApiKey, Cache, Fingerprint, KeyId, KeyRecord, Refused, Tickets, Tokens, key};
+use radial_auth::{
+    ApiKey, Cache, Fingerprint, KeyHash, KeyId, KeyRecord, Refused, Tickets, Tokens, key,
+};
 use radial_hub::Hub;
 use radial_protocol::names::Id;
 use radial_protocol::{Grants, TenantId, TimeMs};
@@ -73,6 +75,8 @@ pub(crate) enum Shown {
     Key {
         /// The key's record.
         record: Arc<KeyRecord>,
+        /// The hash of the key that was shown: the record may come to have another.
+        hash: KeyHash,
         /// Until when it counts.
         expires: Option<TimeMs>,
     },
@@ -202,12 +206,26 @@ impl Auth {
 
     fn key(&self, text: &str, hub: &Hub) -> Result<Shown, Refused> {
         let key = ApiKey::parse(text).map_err(|_| Refused::Malformed)?;
-        let record = match self.keys.get(key.id()) {
+        self.key_of(key.id(), key.hash(), hub)
+    }
+
+    /// What a key that was shown before is worth now: it may have been rotated or taken back.
+    pub(crate) fn key_again(
+        &self,
+        record: &KeyRecord,
+        hash: KeyHash,
+        hub: &Hub,
+    ) -> Result<Shown, Unknown> {
+        Ok(self.key_of(&record.id, hash, hub)?)
+    }
+
+    fn key_of(&self, id: &KeyId, hash: KeyHash, hub: &Hub) -> Result<Shown, Refused> {
+        let record = match self.keys.get(id) {
             Some(record) => Arc::clone(record),
-            None => self.stored_key(key.id(), hub).ok_or(Refused::UnknownKey)?,
+            None => self.stored_key(id, hub).ok_or(Refused::UnknownKey)?,
         };
-        let expires = record.check(&key, hub.runtime().now())?;
-        Ok(Shown::Key { record, expires })
+        let expires = record.check_hash(&hash, hub.runtime().now())?;
+        Ok(Shown::Key { record, hash, expires })
     }
 
     /// A key that operators have made. Its record is parsed once; the hub gives another text when

@@ -22,6 +22,7 @@ use super::guard::Told;
 use super::refusal::Refusal;
 use crate::app::{App, Mode};
 use crate::auth::Shown;
+use crate::rates::Permit;
 
 /// Names the tenant that a request is for, where its credential is of several.
 const TENANT_HEADER: &str = "radial-tenant";
@@ -92,6 +93,37 @@ impl Caller {
         Ok(Self { shown, header: None, told: Told::default(), app: Arc::clone(app) })
     }
 
+    /// Asks again what the credential is worth that was shown when a connection was opened.
+    ///
+    /// A token says until when it counts, and the hub knows whether it was taken back. But a key
+    /// may have been rotated since, and a session of an application may have ended or changed.
+    ///
+    /// # Errors
+    /// `unauthorized`: it is worth nothing any more, or is somebody else's now; `overloaded`: the
+    /// application does not say.
+    pub(crate) async fn ask_again(
+        &mut self,
+        cookies: Option<&[HeaderValue]>,
+    ) -> Result<(), Problem> {
+        let (app, shown) = (&self.app, self.shown.as_ref());
+        let again = match (shown, cookies) {
+            (Some(Shown::Key { record, hash, .. }), _) => {
+                app.auth.key_again(record, *hash, &app.hub)
+            }
+            (Some(Shown::Grants(held)), Some(cookies))
+                if held.credential.kind == CredentialKind::Forward =>
+            {
+                app.auth.cookies(cookies, &app.hub).await.and_then(|shown| match shown {
+                    Shown::Grants(newer) if is_of_same(held, &newer) => Ok(Shown::Grants(newer)),
+                    _ => Err(Refused::Revoked.into()),
+                })
+            }
+            _ => return Ok(()),
+        };
+        self.shown = Some(again.map_err(shown::no_more)?);
+        Ok(())
+    }
+
     /// The grants of a request that acts for nobody but its credential.
     ///
     /// `named` is the tenant that its body names; the header wins, and the hub refuses an event
@@ -114,7 +146,7 @@ impl Caller {
             Some(Shown::Grants(grants)) => {
                 wanted.is_none_or(|tenant| *tenant == grants.tenant).then(|| Arc::clone(grants))
             }
-            Some(Shown::Key { record, expires }) => {
+            Some(Shown::Key { record, expires, .. }) => {
                 let tenant = wanted.or(record.tenants.single()).cloned();
                 let tenant = tenant.filter(|tenant| self.app.auth.is_tenant(tenant));
                 tenant.and_then(|tenant| record.grants(tenant, *expires)).map(Arc::new)
@@ -159,13 +191,23 @@ impl Caller {
         }
     }
 
+    /// A place among the connections that the credential's owner may have. A key that has not said
+    /// for which of its tenants it is used has none yet.
+    ///
+    /// # Errors
+    /// `rate-limited`.
+    pub(crate) fn permit(&self, address: IpAddr) -> Result<Option<Permit>, Problem> {
+        let grants = self.grants(None).ok();
+        grants.map(|grants| self.app.rates.open(&grants, address)).transpose()
+    }
+
     /// Lets those through who may read the measurements of the whole hub.
     pub(crate) fn scrape(&self) -> Result<(), Problem> {
         let grants = match &self.shown {
             None => return Ok(()),
             Some(Shown::Grants(grants)) => Some(Arc::clone(grants)),
             // Whichever of its tenants: what is measured is the whole hub.
-            Some(Shown::Key { record, expires }) => self.in_any_tenant(record, *expires),
+            Some(Shown::Key { record, expires, .. }) => self.in_any_tenant(record, *expires),
         };
         let may = match grants {
             Some(grants) => self.check(&grants).map(|()| grants.scrape)?,
@@ -181,7 +223,7 @@ impl Caller {
     pub(crate) fn operator(&self, least: Operator) -> Result<Arc<Grants>, Problem> {
         let grants = match (&self.shown, &self.header) {
             // Who operates the whole hub need not say from which tenant.
-            (Some(Shown::Key { record, expires }), None)
+            (Some(Shown::Key { record, expires, .. }), None)
                 if record.operator == Some(Operator::Hub) && record.tenants.single().is_none() =>
             {
                 let grants = self.in_any_tenant(record, *expires);
@@ -216,6 +258,11 @@ impl Caller {
             }
         })
     }
+}
+
+/// Whether two credentials are of the same session.
+pub(crate) fn is_of_same(held: &Grants, newer: &Grants) -> bool {
+    held.tenant == newer.tenant && held.user == newer.user && held.session == newer.session
 }
 
 fn forbidden(detail: &str) -> Problem {

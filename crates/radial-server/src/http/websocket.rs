@@ -42,6 +42,10 @@ pub(crate) async fn open(
     let subprotocol = subprotocol(headers)?;
     let deflate = Deflate::agree(&joined(headers, &header::SEC_WEBSOCKET_EXTENSIONS));
     app.hub.check_open()?;
+    let permit = match &caller.0 {
+        Some(caller) => caller.permit(arrival.address)?,
+        None => None,
+    };
     let Some(upgrade) = asked.extensions_mut().remove::<OnUpgrade>() else {
         return Err(not_upgraded("this connection cannot become a WebSocket"));
     };
@@ -50,6 +54,7 @@ pub(crate) async fn open(
         caller: caller.0,
         cookies,
         address: arrival.address,
+        permit,
         request,
         client,
         deflate,

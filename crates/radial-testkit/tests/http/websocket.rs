@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use radial_testkit::TestServer;
 use radial_testkit::credentials::token;
 use radial_testkit::websocket::{Received, WebSocket};
+use radial_testkit::{Application, PATIENCE, TestServer};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 async fn open(hub: &TestServer) -> WebSocket {
     let headers = [("sec-websocket-protocol", "radial.v1")];
@@ -291,4 +291,82 @@ async fn a_socket_opens_bare_and_says_then_who_it_is() {
     let mut bad = open(&hub).await;
     assert_eq!(ask(&mut bad, &json!({"op": "token", "token": "x"})).await["status"], 401);
     assert!(matches!(bad.next().await.unwrap(), Received::Close(4501, _)));
+}
+
+async fn open_as(hub: &TestServer, name: &str, value: &str) -> Result<WebSocket, u16> {
+    let origin = format!("http://{}", hub.address());
+    let headers = [("sec-websocket-protocol", "radial.v1"), (name, value), ("origin", &origin)];
+    let opened = WebSocket::open(hub.address(), "/api/ws", &headers).await.unwrap();
+    opened.map_err(|answer| answer.status)
+}
+
+async fn publish_on(socket: &mut WebSocket) -> Value {
+    let event = json!({"op": "publish", "id": 1, "event": event("u", "main")});
+    let answer = ask(socket, &event).await;
+    answer.get("code").cloned().unwrap_or_else(|| json!("taken"))
+}
+
+/// Publishes until there is another answer than before.
+async fn next_answer(socket: &mut WebSocket, before: &str) -> Value {
+    let next = async {
+        loop {
+            let answer = publish_on(socket).await;
+            if answer != before {
+                return answer;
+            }
+        }
+    };
+    timeout(PATIENCE, next).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_socket_that_only_publishes_does_not_outlive_the_secret_of_its_key() {
+    let hub = TestServer::serve(&[]).await.unwrap();
+    let root = token(&json!({"sub": "root", "radial": {"operator": "hub"}}));
+    let wanted = json!({"name": "ci", "publish": ["*"], "subscribe": ["*"]});
+    let made = hub.send_as(&root, "POST", "/api/admin/keys", &wanted).await.unwrap();
+    let made = made.json().unwrap();
+    let bearer = format!("Bearer {}", made["key"].as_str().unwrap());
+    let mut socket = open_as(&hub, "authorization", &bearer).await.unwrap();
+    assert_eq!(publish_on(&mut socket).await, "taken");
+    let path = format!("/api/admin/keys/{}/rotate", made["record"]["id"].as_str().unwrap());
+    let rotated = hub.send_as(&root, "POST", &path, &json!({"grace": "0s"})).await.unwrap();
+    assert_eq!(rotated.status, 200);
+    assert_eq!(publish_on(&mut socket).await, "unauthorized");
+    let refused = ask(&mut socket, &json!({"op": "subscribe", "id": 2})).await;
+    assert_eq!(refused["op"], "error", "{refused}");
+}
+
+#[tokio::test]
+async fn a_socket_does_with_an_applications_session_what_that_may_now() {
+    let application = Application::start().await.unwrap();
+    let may = json!({"sub": "u1", "radial": {"publish": ["*"]}}).to_string();
+    let may_not = json!({"sub": "u1"}).to_string();
+    application.answers("/session", 200, &may);
+    let forward = json!([{"name": "app", "url": application.url("/session"), "tenants": ["dev"],
+        "believed": "100ms"}]);
+    let forward = forward.to_string();
+    let none = ["rates.publish_client", "rates.events_client", "rates.publish_user"];
+    let mut settings = none.map(|key| (key, "0")).to_vec();
+    settings.push(("auth.forward", &forward));
+    let hub = TestServer::serve(&settings).await.unwrap();
+    let mut socket = open_as(&hub, "cookie", "sid=1").await.unwrap();
+    assert_eq!(publish_on(&mut socket).await, "taken");
+    application.answers("/session", 200, &may_not);
+    assert_eq!(next_answer(&mut socket, "taken").await, "forbidden");
+    application.answers("/session", 200, &may.replace("u1", "u2"));
+    assert_eq!(next_answer(&mut socket, "forbidden").await, "unauthorized");
+    application.answers("/session", 401, "{}");
+    assert_eq!(publish_on(&mut socket).await, "unauthorized", "and stays so");
+}
+
+#[tokio::test]
+async fn a_socket_takes_the_room_of_a_stream_before_it_has_one() {
+    let hub = TestServer::serve(&[("rates.connections_user", "1")]).await.unwrap();
+    let bearer = |user: &str| format!("Bearer {}", token(&json!({"sub": user})));
+    let mut first = open_as(&hub, "authorization", &bearer("u1")).await.unwrap();
+    assert_eq!(open_as(&hub, "authorization", &bearer("u1")).await.err(), Some(429));
+    assert!(open_as(&hub, "authorization", &bearer("u2")).await.is_ok());
+    let hello = ask(&mut first, &json!({"op": "subscribe", "id": 1})).await;
+    assert_eq!(hello["op"], "hello", "its place becomes that of its stream: {hello}");
 }

@@ -48,15 +48,21 @@ fn judge(
     address: IpAddr,
     is_sent_on_purpose: bool,
 ) -> Result<Shown, Problem> {
-    let refused = match shown {
-        Ok(shown) => return Ok(shown),
-        Err(Unknown::NoAnswer) => return Err(Problem::new(Code::Overloaded, NO_ANSWER)),
-        Err(Unknown::Refused(refused)) => refused,
-    };
-    if is_guess(refused) && is_sent_on_purpose {
-        app.rates.authentication_failed(address, app.hub.runtime().uptime());
+    shown.map_err(|unknown| {
+        let is_bad = matches!(unknown, Unknown::Refused(refused) if is_guess(refused));
+        if is_bad && is_sent_on_purpose {
+            app.rates.authentication_failed(address, app.hub.runtime().uptime());
+        }
+        no_more(unknown)
+    })
+}
+
+/// The answer where nobody knows who it is.
+pub(super) fn no_more(unknown: Unknown) -> Problem {
+    match unknown {
+        Unknown::Refused(refused) => unauthorized(refused),
+        Unknown::NoAnswer => Problem::new(Code::Overloaded, NO_ANSWER),
     }
-    Err(unauthorized(refused))
 }
 
 /// Whether the request shows anything at all, good or bad.

@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::connections::{Order, SocketCut};
 use crate::http::connection::OpenSocket;
 use crate::http::credential::Caller;
+use crate::rates::Permit;
 use crate::transport::life::Due;
 
 /// How long a socket may be open without a credential (protocol §5).
@@ -42,6 +43,8 @@ pub(crate) struct Handshake {
     pub(crate) deflate: Option<Deflate>,
     /// Ends the socket from outside.
     pub(crate) socket: Option<SocketCut>,
+    /// Its place among the connections that its client may have, once it is known who that is.
+    pub(crate) permit: Option<Permit>,
     /// The cookies of an application's session, if they opened it.
     pub(crate) cookies: Option<Vec<HeaderValue>>,
     /// Counts the socket while it is open.

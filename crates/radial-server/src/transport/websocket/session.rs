@@ -5,7 +5,6 @@ use std::sync::Arc;
 use radial_hub::{Start, SubscribeRequest};
 use radial_protocol::envelope::{Body, PublishRequest};
 use radial_protocol::filter::Selection;
-use radial_protocol::grants::Grants;
 use radial_protocol::{Code, Problem};
 use serde::Serialize;
 
@@ -15,10 +14,11 @@ use super::outgoing;
 use super::wire::Wire;
 use crate::app::App;
 use crate::connections::Order;
-use crate::http::credential::Caller;
+use crate::http::credential::{Caller, is_of_same};
 use crate::http::parameters::{Parameters, invalid};
 use crate::http::publish;
 use crate::http::stream::start_of;
+use crate::rates::Permit;
 use crate::transport::life::{Life, Opening};
 use crate::transport::replay;
 
@@ -27,6 +27,8 @@ pub(super) struct Session {
     app: Arc<App>,
     handshake: Handshake,
     stream: Option<Life>,
+    /// Its place among the connections of its client as long as it has no stream, which has one.
+    permit: Option<Permit>,
 }
 
 /// How the connection goes on after an operation.
@@ -37,8 +39,9 @@ pub(super) enum Outcome {
 }
 
 impl Session {
-    pub(super) fn new(app: Arc<App>, handshake: Handshake) -> Self {
-        Self { app, handshake, stream: None }
+    pub(super) fn new(app: Arc<App>, mut handshake: Handshake) -> Self {
+        let permit = handshake.permit.take();
+        Self { app, handshake, stream: None, permit }
     }
 
     /// Whether it is known who this is.
@@ -63,12 +66,18 @@ impl Session {
                 }
                 Err(problem) => Err(problem),
             },
-            Operation::Publish { body, atomic } => {
-                self.publish(body, atomic).await.map(|result| answered(id.as_ref(), &result))
-            }
-            Operation::Subscribe(parameters) => {
-                self.subscribe(id.as_ref(), parameters, wire).await.map(|()| done(id.as_ref()))
-            }
+            Operation::Publish { body, atomic } => match self.ask_again().await {
+                Ok(()) => {
+                    self.publish(body, atomic).await.map(|result| answered(id.as_ref(), &result))
+                }
+                Err(problem) => Err(problem),
+            },
+            Operation::Subscribe(parameters) => match self.ask_again().await {
+                Ok(()) => {
+                    self.subscribe(id.as_ref(), parameters, wire).await.map(|()| done(id.as_ref()))
+                }
+                Err(problem) => Err(problem),
+            },
             Operation::Unsubscribe(parameters) => {
                 self.unsubscribe(parameters).map(|()| done(id.as_ref()))
             }
@@ -89,13 +98,30 @@ impl Session {
         self.handshake.caller.as_ref().ok_or_else(|| Problem::new(Code::Unauthorized, detail))
     }
 
+    /// Nothing is done with a credential that is worth nothing any more, however long ago it was
+    /// shown.
+    async fn ask_again(&mut self) -> Result<(), Problem> {
+        let Handshake { caller, cookies, .. } = &mut self.handshake;
+        match caller {
+            Some(caller) => caller.ask_again(cookies.as_deref()).await,
+            None => Ok(()),
+        }
+    }
+
     /// Learns who this is, or gives an open stream a newer credential of the same session.
     async fn take_token(&mut self, token: &str) -> Result<(), Problem> {
         let caller = Caller::of_token(&self.app, token, self.handshake.address).await?;
         if let Some(life) = &mut self.stream {
             let grants = caller.grants(None)?;
-            check_same(life.subscription.grants(), &grants)?;
+            if !is_of_same(life.subscription.grants(), &grants) {
+                let detail = "the newer credential is of another session";
+                return Err(Problem::new(Code::Forbidden, detail));
+            }
             life.renew(grants)?;
+        } else {
+            // It may be somebody else than before.
+            self.permit = None;
+            self.permit = caller.permit(self.handshake.address)?;
         }
         self.handshake.caller = Some(caller);
         Ok(())
@@ -148,6 +174,7 @@ impl Session {
         parameters.finish()?;
         let Some(life) = &mut self.stream else {
             let grants = self.caller()?.acting(user, session)?;
+            self.permit = None;
             let permit = self.app.rates.open(&grants, self.handshake.address)?;
             let request = SubscribeRequest { selection, start, snapshot };
             let subscription = self.app.hub.subscribe(grants, request).await?;
@@ -157,7 +184,7 @@ impl Session {
                 address: self.handshake.address,
                 request: self.handshake.request.clone(),
                 socket: self.handshake.socket.clone(),
-                cookies: self.handshake.cookies.take(),
+                cookies: self.handshake.cookies.clone(),
                 permit,
             };
             let (life, hello) = Life::begin(&self.app, subscription, opening);
@@ -209,14 +236,6 @@ impl Session {
     pub(super) fn obey(&mut self, order: Order) -> Option<String> {
         self.stream.as_mut()?.obey(order).map(|control| outgoing::control(&control))
     }
-}
-
-/// A renewal is of the session that the stream was opened for, and of nobody else.
-fn check_same(old: &Grants, new: &Grants) -> Result<(), Problem> {
-    if old.tenant == new.tenant && old.user == new.user && old.session == new.session {
-        return Ok(());
-    }
-    Err(Problem::new(Code::Forbidden, "the newer credential is of another session"))
 }
 
 fn done(id: Option<&OperationId>) -> String {
