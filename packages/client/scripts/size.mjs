@@ -12,7 +12,7 @@ const BUDGETS = [
     entry: 'index',
     code: "export { createRealtimeClient } from './src/index.ts'",
     first: 10_496,
-    all: 16_384,
+    all: 16_640,
   },
   {
     entry: 'outbox',

@@ -53,11 +53,14 @@ class Client implements T.RealtimeClient<any> {
         });
       },
     }));
+    const replay: Host['replay'] = (events, gaps) => this.#delivery.replay(events, gaps);
     const connection = (this.#connection = new Connection(
       settings,
       intake,
       {
         wish: () => wishOf(this.#options, [this.#filter(), ...(this.#seat.tabs?.wants() ?? [])]),
+        additions: () => dispatcher.additions,
+        replay,
         frame: (frame) => this.#passOn(frame),
         widened: () => this.#seat.tabs?.announce(),
         changed: (before, event) => this.#changed(before, event),
@@ -73,6 +76,7 @@ class Client implements T.RealtimeClient<any> {
       state: () => this.#state,
       wish: () => this.#filter(),
       frame: (frame) => this.#delivery.frame(frame),
+      replay,
       refilter: () => this.#refilter(),
       follow: (leader) => this.#follow(leader),
       failed: (error) => this.#emitter.emit('error', error),

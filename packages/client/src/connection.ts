@@ -19,7 +19,7 @@ import { anyCovers } from './pattern.js';
 import type { Settings, TokenReason } from './settings.js';
 import { loadTransport, type TransportClass } from './transport/load.js';
 import type { End, StreamRequest } from './transport/transport.js';
-import type { Frame } from './wire.js';
+import type { Frame, Gap, WireEvent } from './wire.js';
 
 /** What the application wants to receive. */
 export interface Wish {
@@ -29,8 +29,22 @@ export interface Wish {
   start: Readonly<Record<string, string>>;
 }
 
+/** What a subscription adds from a place before the connection's own. */
+export interface Addition {
+  readonly channels: readonly string[] | undefined;
+  readonly types: readonly string[];
+  /** Where it goes on, as a query parameter; undefined once it has everything from before. */
+  start: Readonly<Record<string, string>> | undefined;
+  /** The link that was asked for it. */
+  asked?: object;
+}
+
 export interface ConnectionOwner {
+  /** What the connection asks for, without the additions. */
   wish(): Wish;
+  additions(): readonly Addition[];
+  /** What only an addition shows, from before the connection's place. */
+  replay(events: readonly WireEvent[], gaps?: readonly Gap[]): void;
   /** A frame that came for the first time. */
   frame(frame: Frame): void;
   /** The open connection has a wider filter now. */
@@ -43,6 +57,8 @@ export interface ConnectionOwner {
 const TOKEN_TIMEOUT_MS = 30_000;
 /** A probe after something changed for the better comes this soon, in milliseconds. */
 const SOON_MS = 1_000;
+
+const loadRequests = () => import('./stream-requests.js');
 
 export class Connection implements LinkOwner {
   machine: Machine;
@@ -94,6 +110,14 @@ export class Connection implements LinkOwner {
     const main = this.main;
     // An attempt that is only being prepared asks for the wish itself.
     if (!main) return;
+    for (const one of this.#owner.additions()) {
+      if (one.asked === main || !main.isOpen) continue;
+      one.asked = main;
+      loadRequests()
+        .then(({ addFrom }) => (main === this.main ? addFrom(one, main, this.#owner) : undefined))
+        .then(() => this.refilter())
+        .catch(() => (one.asked = this));
+    }
     const wish = this.#owner.wish();
     const has = main.request;
     if (
@@ -104,7 +128,7 @@ export class Connection implements LinkOwner {
     if (this.#probe) this.#endProbe({ type: 'probeLost' });
     if (main.connectionId === undefined) return void this.#open(false);
     const add = { channels: wish.channels, types: wish.types };
-    import('./stream-requests.js')
+    loadRequests()
       .then(({ widen }) => widen(main, add, this.#settings))
       .then(
         () => {
@@ -120,7 +144,7 @@ export class Connection implements LinkOwner {
     const main = this.main;
     if (!main || !this.#settings.getToken) return;
     const token = await this.token('expiring', this.#opening.signal);
-    const { renew } = await import('./stream-requests.js');
+    const { renew } = await loadRequests();
     if (main === this.main && token !== null) await renew(main, token, this.#settings);
   }
 
@@ -141,7 +165,9 @@ export class Connection implements LinkOwner {
   }
 
   opened(link: Link): void {
-    if (link === this.main) this.send({ type: 'opened' });
+    if (link !== this.main) return;
+    this.send({ type: 'opened' });
+    this.refilter();
   }
 
   proved(link: Link): void {
@@ -189,7 +215,7 @@ export class Connection implements LinkOwner {
         this.main?.close();
         this.main = this.#probe;
         this.#probe = null;
-        return;
+        return this.refilter();
       case 'check':
         this.main?.check();
     }

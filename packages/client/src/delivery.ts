@@ -5,7 +5,7 @@ import type { Extras } from './extras.js';
 import type { Host } from './host.js';
 import type { Counters } from './status.js';
 import type { ClientEvents } from './types.js';
-import type { Frame } from './wire.js';
+import type { Frame, Gap, WireEvent } from './wire.js';
 
 export class Delivery {
   /** The replay has met the head: what comes now happens now. */
@@ -61,11 +61,24 @@ export class Delivery {
     this.#emitter.emit(frame.name, frame.data as never);
   }
 
-  #event(event: HubEvent): void {
+  /** What only a newer subscription shows: of an older time, so it says nothing of now. */
+  replay(events: readonly WireEvent[], gaps: readonly Gap[] = []): void {
+    const { intake } = this.#host;
+    for (const data of gaps) {
+      intake.gaps += 1;
+      this.frame({ name: 'gap', data });
+    }
+    for (const event of events) {
+      intake.replayed(event);
+      this.#event(event as HubEvent, true);
+    }
+  }
+
+  #event(event: HubEvent, isOld = false): void {
     const { dispatcher, options } = this.#host;
     const done = dispatcher.dispatch(event);
     this.#emitter.emit('event', event);
-    if (options.fallback) this.#use((extras) => extras.keep(event));
+    if (options.fallback && !isOld) this.#use((extras) => extras.keep(event));
     // The leader acknowledges for all tabs: they are one session.
     if (!event.ack || options.acks === 'manual' || this.#isLed()) return;
     const acknowledge = () => this.#use((extras) => extras.ack(event.eventId));

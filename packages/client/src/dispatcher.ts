@@ -51,6 +51,7 @@ export class Dispatcher {
 
   remove(subscription: Subscription): void {
     this.#subscriptions.delete(subscription);
+    subscription.start = undefined;
     subscription.close();
   }
 
@@ -63,6 +64,11 @@ export class Dispatcher {
 
   get subscriptions(): ReadonlySet<Subscription> {
     return this.#subscriptions;
+  }
+
+  /** The subscriptions that still want something from before the connection's place. */
+  get additions(): Subscription[] {
+    return [...this.#subscriptions].filter((one) => one.start);
   }
 
   /** How many events wait for handlers. */

@@ -4,7 +4,7 @@ import type { Dispatcher } from './dispatcher.js';
 import type { Intake } from './intake.js';
 import type { Settings } from './settings.js';
 import type { ClientOptions, ConnectionState } from './types.js';
-import type { Frame } from './wire.js';
+import type { Frame, Gap, WireEvent } from './wire.js';
 
 export interface Host {
   readonly options: ClientOptions<any>;
@@ -17,6 +17,8 @@ export interface Host {
   wish(): { channels: string[]; types: string[] };
   /** Gives a frame to the application. */
   frame(frame: Frame): void;
+  /** Gives to the application what is from before the place of its connection. */
+  replay(events: readonly WireEvent[], gaps?: readonly Gap[]): void;
   /** Looks whether the connection has to be widened. */
   refilter(): void;
   /** Shows the leader's state instead of its own; null before it is known, undefined for its own. */

@@ -19,6 +19,8 @@ export class Intake {
   /** The highest offset that was taken, -1 before there is one. */
   offset = -1;
   readonly #recent = new Set<string>();
+  /** Offsets beyond the highest that a replay has shown; the next connection may bring them again. */
+  readonly #ahead = new Set<number>();
 
   constructor(cursor: string | null) {
     this.cursor = cursor;
@@ -37,7 +39,10 @@ export class Intake {
         const { to, reason, scope } = frame.data;
         if (to !== null && to === this.cursor && !main) return false;
         this.gaps += 1;
-        if (reason === 'epoch' || reason === 'ahead') this.offset = -1;
+        if (reason === 'epoch' || reason === 'ahead') {
+          this.offset = -1;
+          this.#ahead.clear();
+        }
         if (to !== null) this.cursor = to;
         // Offsets of another history say nothing about this one.
         if (scope !== 'recent' && reason !== 'retention') this.#recent.clear();
@@ -57,6 +62,12 @@ export class Intake {
     }
   }
 
+  /** Takes an event from before the place of its connection, which it does not move. */
+  replayed({ offset = -1 }: WireEvent): void {
+    this.received += 1;
+    if (offset > this.offset) this.#ahead.add(offset);
+  }
+
   #event(event: WireEvent, cursor: string | undefined): boolean {
     this.received += 1;
     const { offset } = event;
@@ -64,9 +75,13 @@ export class Intake {
       this.duplicates += 1;
       return false;
     }
-    if (offset !== undefined) this.offset = offset;
     this.cursor = cursor ?? event.cursor ?? this.cursor;
-    return true;
+    if (offset === undefined) return true;
+    this.offset = offset;
+    const isNew = !this.#ahead.has(offset);
+    this.#ahead.forEach((one) => one <= offset && this.#ahead.delete(one));
+    if (!isNew) this.duplicates += 1;
+    return isNew;
   }
 
   #advance(cursor: string | undefined): void {

@@ -6,7 +6,7 @@ import { Timer } from './clock.js';
 import { RadialError } from './errors.js';
 import type { Settings } from './settings.js';
 import type { TransportClass } from './transport/load.js';
-import type { End, StreamRequest, Transport } from './transport/transport.js';
+import type { End, Replay, StreamRequest, Transport } from './transport/transport.js';
 import type { Frame, Goodbye, Hello } from './wire.js';
 
 export interface LinkOwner {
@@ -62,6 +62,11 @@ export class Link {
     this.#arm();
   }
 
+  /** Whether it has said something. */
+  get isOpen(): boolean {
+    return this.#openedAt > 0;
+  }
+
   /** Looks at once whether the connection lives; a doubtful one is given one round of grace. */
   check(): void {
     if (this.#ended) return;
@@ -72,8 +77,9 @@ export class Link {
     else this.#arm();
   }
 
-  send(operation: Record<string, unknown>): boolean {
-    return !this.#ended && (this.#transport.send?.(operation) ?? false);
+  /** As `Transport.ask`; undefined also when the link has ended. */
+  ask(operation: object, onReplay?: (page: Replay) => void): Promise<void> | undefined {
+    return this.#ended ? undefined : this.#transport.ask?.(operation, onReplay);
   }
 
   close(): void {

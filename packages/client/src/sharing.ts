@@ -1,23 +1,30 @@
 /** Joins a client with those of other tabs: translates between its parts and `Tabs`. Loaded on demand. */
 import type { Host } from './host.js';
 import { BY_LEADER } from './status.js';
+import { skip } from './stream-requests.js';
 import { Tabs } from './tabs.js';
 
 /** Begins to share; undefined where the platform cannot, and then the client is on its own. */
 export function createSharing(host: Host): Tabs | undefined {
-  const { options, settings, intake, connection } = host;
+  const { options, settings, intake, connection, dispatcher } = host;
   const locks = options.locks ?? globalThis.navigator?.locks;
   const Channel = options.BroadcastChannel ?? globalThis.BroadcastChannel;
   if (!locks || !Channel) return undefined;
   const { url, tenant = '', userId = '', share = true, startAt = 'now', snapshot = [] } = options;
   const name = [typeof url === 'string' ? url : '', tenant, userId, share].join('|');
   const own = () => {
+    isFollower = false;
     host.follow(undefined);
     connection.send({ type: 'resume', reason: BY_LEADER });
   };
+  let isFollower = false;
   return new Tabs(
     {
-      want: () => host.wish(),
+      want() {
+        // The connection of another tab cannot give what only this one asks for.
+        if (isFollower) dispatcher.additions.forEach((one) => skip(one, 'shared', host));
+        return host.wish();
+      },
       beginsElsewhere: () => startAt !== 'now' || snapshot.length > 0,
       place: () => intake,
       filter: () => connection.main?.request ?? null,
@@ -26,6 +33,8 @@ export function createSharing(host: Host): Tabs | undefined {
       connect: own,
       follow(state) {
         host.follow(state);
+        isFollower = true;
+        if (dispatcher.additions.length > 0) host.refilter();
         connection.send({ type: 'pause', reason: BY_LEADER });
       },
       frame(frame) {

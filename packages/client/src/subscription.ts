@@ -1,9 +1,11 @@
 /** One handler and what waits for it. */
 import type { Batch } from './batch.js';
 import type { Clock } from './clock.js';
+import type { Addition } from './connection.js';
 import type { AnyHandler, DispatcherOwner } from './dispatcher.js';
 import type { HubEvent } from './events.js';
 import type { SubscribeOptions } from './types.js';
+import { startOf } from './wish.js';
 
 /** How events are collected before a handler gets them. */
 export interface BatchOptions {
@@ -16,10 +18,13 @@ export interface BatchOptions {
 /** What a schema said of an event, or will say; undefined where there is none. */
 type Validity = boolean | Promise<boolean> | undefined;
 
-export class Subscription {
+export class Subscription implements Addition {
   readonly types: readonly string[];
   readonly channels: readonly string[] | undefined;
   readonly handler: AnyHandler;
+  /** Where it goes on, until it has everything from before the connection's place. */
+  start: Addition['start'];
+  asked?: object;
   /** Events that this handler has not finished. */
   queued = 0;
   /** What was given up, counted so that it cannot finish later. */
@@ -35,7 +40,7 @@ export class Subscription {
   constructor(
     types: readonly string[],
     handler: AnyHandler,
-    { channels, batch }: SubscribeOptions,
+    { channels, batch, startAt }: SubscribeOptions,
     maxQueued: number,
     clock: Clock,
     owner: DispatcherOwner,
@@ -43,6 +48,7 @@ export class Subscription {
     this.types = types;
     this.channels = typeof channels === 'string' ? [channels] : channels;
     this.handler = handler;
+    this.start = startOf(startAt);
     this.#maxQueued = maxQueued;
     this.#owner = owner;
     if (!batch) return;

@@ -135,6 +135,12 @@ export interface ClientEvents {
 export interface SubscribeOptions {
   /** Only events of these channels (names or patterns); the connection is widened to them. */
   channels?: string | readonly string[];
+  /**
+   * Where what the connection does not show yet begins. It comes first, in order and once; what the
+   * connection shows already is not shown again. Only a WebSocket can: elsewhere there is a `gap`,
+   * with the reason `transport` or `shared`, and the subscription begins now. Default `now`.
+   */
+  startAt?: StartAt;
   /** Give the handler lists: every 50 ms, or as said. */
   batch?: boolean | BatchOptions;
   /** Unsubscribes when it is aborted. */

@@ -2,19 +2,27 @@
 import type { Wish } from './connection.js';
 import { simplify } from './pattern.js';
 import type { Subscription } from './subscription.js';
-import type { ClientOptions } from './types.js';
+import type { ClientOptions, StartAt } from './types.js';
 
 export interface Filter {
   channels: string[];
   types: string[];
 }
 
-/** What this tab wants. */
+/** A beginning as a query parameter; undefined for now. */
+export function startOf(startAt: StartAt = 'now'): Record<string, string> | undefined {
+  if (startAt === 'now') return undefined;
+  if (startAt === 'earliest') return { cursor: startAt };
+  if ('since' in startAt) return { since: String(startAt.since) };
+  return { lastEventId: startAt.cursor };
+}
+
+/** What this tab wants, without the additions, which are asked for one by one. */
 export function filterOf(
   { channels = ['main'], types = [] }: ClientOptions<any>,
   subscriptions: ReadonlySet<Subscription>,
 ): Filter {
-  const all = [...subscriptions];
+  const all = [...subscriptions].filter((one) => !one.start);
   const wanted = simplify([...types, ...all.flatMap((one) => one.types)]);
   return {
     channels: simplify([...channels, ...all.flatMap((one) => one.channels ?? [])]),
@@ -27,13 +35,10 @@ export function wishOf(
   { snapshot = [], startAt = 'now' }: ClientOptions<any>,
   filters: readonly { channels: readonly string[]; types: readonly string[] }[],
 ): Wish {
-  const start: Record<string, string> = {};
-  if (startAt === 'earliest') start['cursor'] = startAt;
-  if (typeof startAt === 'object' && 'since' in startAt) start['since'] = String(startAt.since);
   return {
     channels: simplify(filters.flatMap(({ channels }) => channels)),
     types: simplify(filters.flatMap(({ types }) => types)),
     snapshot,
-    start,
+    start: startOf(startAt) ?? {},
   };
 }

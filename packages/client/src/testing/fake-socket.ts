@@ -31,14 +31,25 @@ export function acceptSocket(
   return {
     receive(text) {
       const { op, id, ...fields } = JSON.parse(text);
-      if (op === 'ping' && !stream?.muted) reply({ op: 'pong' });
+      if (op === 'ping' && !stream?.muted) reply({ op: 'pong', id });
       if (op === 'token') token = fields.token;
       if (op === 'token' && stream) stream.token = token;
+      if (op === 'token') reply({ op: 'ok', id });
       if (op === 'ack') hub.acks.push(...fields.eventIds);
       if (op !== 'subscribe') return;
       const refusal = hub.refusal('/api/ws', token);
-      if (refusal) return carrier.close(refusal.status === 401 ? 4501 : 4029, 'refused');
+      if (refusal) {
+        const { status } = refusal;
+        const code = status === 401 ? 'unauthorized' : `status-${status}`;
+        reply({ op: 'error', id, status, code, detail: 'The fake hub refuses.' });
+        return status === 401 ? carrier.close(4501, 'refused') : undefined;
+      }
       if (stream) {
+        const cursor = fields.lastEventId ?? fields.cursor;
+        if (cursor) {
+          const { events, gap } = stream.earlier(fields, cursor);
+          reply({ op: 'replay', id, ...(gap && { gaps: [gap] }), events, done: true });
+        }
         hub.widen(stream.connectionId, fields);
         return reply({ op: 'ok', id });
       }

@@ -1,6 +1,6 @@
 /** One open stream of a fake hub, whatever carries it. */
 import type { Clock } from '../clock.js';
-import type { Frame, FrameData, FrameName, Goodbye, WireEvent } from '../wire.js';
+import type { Frame, FrameData, FrameName, Gap, Goodbye, WireEvent } from '../wire.js';
 import { admits, type FakeLog, type Filter } from './fake-log.js';
 
 /** Writes frames to whatever carries the stream. */
@@ -83,6 +83,17 @@ export class FakeStream {
       sent += 1;
     }
     return sent;
+  }
+
+  /** What only an addition shows from a place up to this stream's. */
+  earlier(added: Filter, cursor: string): { events: WireEvent[]; gap: Gap | undefined } {
+    const { log } = this.#options;
+    const { offset, gap } = log.place(cursor);
+    const isNew = (event: WireEvent) =>
+      (event.offset as number) <= this.#offset &&
+      admits(added, event) &&
+      !admits(this.filter, event);
+    return { events: log.since(offset).filter(isNew), gap };
   }
 
   /** Sends an event that has no place. */

@@ -4,7 +4,7 @@
  */
 import type { RadialError } from '../errors.js';
 import type { MachineEvent } from '../machine/types.js';
-import type { Frame } from '../wire.js';
+import type { Frame, Gap, WireEvent } from '../wire.js';
 import type { Settings } from '../settings.js';
 
 /** What a connection asks for. */
@@ -37,8 +37,18 @@ export interface Transport {
   close(): void;
   /** Asks the other side for a sign of life, where the transport can. */
   ping?(): void;
-  /** Sends an operation on the stream itself; false where that is not possible. */
-  send?(operation: Record<string, unknown>): boolean;
+  /**
+   * Does an operation on the stream itself; undefined where that is not possible. Resolves when the
+   * hub has done it, and rejects with what the hub said; never settles if the stream ends before.
+   */
+  ask?(operation: object, onReplay?: (page: Replay) => void): Promise<void> | undefined;
+}
+
+/** A page of what an addition shows from before the place of the stream. */
+export interface Replay {
+  events: readonly WireEvent[];
+  gaps?: readonly Gap[];
+  done: boolean;
 }
 
 const MISSING = [404, 405, 406, 501];

@@ -2,15 +2,21 @@
 import { RadialError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { parseJson, placeOf, type Frame, type FrameName } from '../wire.js';
-import { endOf, type End, type Sink, type StreamRequest, type Transport } from './transport.js';
+import {
+  endOf,
+  type End,
+  type Replay,
+  type Sink,
+  type StreamRequest,
+  type Transport,
+} from './transport.js';
 
 const OPEN = 1;
-const SUBSCRIBE_ID = 'subscribe';
-/** The hub's wish where a close code cannot carry it. */
+/** The pause after a refusal for being too fast: an answer on a socket has no header to say it. */
 const RATE_LIMITED_FLOOR_MS = 5_000;
+const ANSWERS = ['ok', 'error', 'pong', 'replay', 'nothing'];
 const CLOSE_WORDS: Record<number, string> = {
   4501: 'unauthorized',
-  4503: 'forbidden',
   4504: 'revoked',
   4509: 'replaced',
 };
@@ -23,15 +29,24 @@ export function endOfClose(code: number, reason: string): End {
   });
   if (code === 4501) return { type: 'unauthorized', error };
   if (code >= 4500 && code <= 4999) return { type: 'refused', error };
-  if (code === 4029) return { type: 'lost', cause: 'busy', floorMs: RATE_LIMITED_FLOOR_MS, error };
   const cause = code >= 4000 && code <= 4499 ? 'goodbye' : 'cut';
   return { type: 'lost', cause, poll: code === 4053, error };
+}
+
+/** Who waits for the answer to an operation. */
+interface Waiting {
+  resolve(): void;
+  reject(error: RadialError): void;
+  onReplay?: ((page: Replay) => void) | undefined;
 }
 
 /** A stream over a WebSocket. */
 export class WebSocketClient implements Transport {
   #socket: WebSocket | undefined;
   #closed = false;
+  #asked = 0;
+  /** The operations that were not answered yet. */
+  readonly #waiting = new Map<number, Waiting>();
 
   constructor(request: StreamRequest, sink: Sink, settings: Settings) {
     // Nothing is reported before the caller has the object in hand.
@@ -49,7 +64,7 @@ export class WebSocketClient implements Transport {
     if (!Socket) {
       return end({
         type: 'missing',
-        error: new RadialError('not-found', 'There is no WebSocket here.'),
+        error: new RadialError('not-found', 'There is no WebSocket.'),
       });
     }
     const query = new URLSearchParams({ clientId: settings.clientId });
@@ -66,34 +81,24 @@ export class WebSocketClient implements Transport {
     }
     socket.onopen = () => {
       sink.bytes();
-      if (request.token !== null) this.send({ op: 'token', token: request.token });
+      // What a refused token means is said by the close that follows.
+      if (request.token !== null) this.ask({ op: 'token', token: request.token }).catch(() => {});
       const { channels, types, snapshot, cursor, start } = request;
       const place = cursor === null ? start : { lastEventId: cursor };
-      this.send({
+      this.ask({
         op: 'subscribe',
-        id: SUBSCRIBE_ID,
         channels,
         types,
         ...settings.identity,
         ...place,
         ...(snapshot.length > 0 ? { snapshot } : {}),
-      });
+      }).catch((error) => end(endOf(error)));
     };
     socket.onmessage = ({ data }) => {
       if (this.#closed) return;
       sink.bytes();
       const { op, ...message } = parseJson(data) ?? { op: 'nothing' };
-      if (op === 'error' && message.id === SUBSCRIBE_ID) {
-        const { code, detail, status } = message;
-        return end(
-          endOf(new RadialError(String(code), String(detail), { status, problem: message })),
-        );
-      }
-      if (op === 'ok' || op === 'error' || op === 'pong' || op === 'nothing') return;
-      if (op === 'replay') {
-        for (const data of message.events ?? []) sink.frame({ name: 'event', data });
-        return;
-      }
+      if (ANSWERS.includes(op)) return this.#answer(op, message);
       const frame = { name: (op ?? 'event') as FrameName, data: message } as Frame;
       // A beginning is a place, unless something that has none yet comes before the events.
       const begins = op === 'hello' && message.resumed?.complete && request.snapshot.length === 0;
@@ -104,14 +109,25 @@ export class WebSocketClient implements Transport {
     socket.onclose = ({ code, reason }) => end(endOfClose(code, reason));
   }
 
-  send(operation: Record<string, unknown>): boolean {
-    if (this.#socket?.readyState !== OPEN) return false;
-    this.#socket.send(JSON.stringify(operation));
-    return true;
+  ask(operation: object, onReplay?: (page: Replay) => void): Promise<void> {
+    const id = (this.#asked += 1);
+    this.#socket?.send(JSON.stringify({ ...operation, id }));
+    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject, onReplay }));
+  }
+
+  #answer(op: string, { id, ...message }: any): void {
+    const waiting = this.#waiting.get(id);
+    if (!waiting) return;
+    if (op === 'replay') return waiting.onReplay?.(message);
+    this.#waiting.delete(id);
+    if (op !== 'error') return waiting.resolve();
+    const { code, detail, status } = message;
+    const retryAfterMs = status === 429 ? RATE_LIMITED_FLOOR_MS : undefined;
+    waiting.reject(new RadialError(code, detail, { status, retryAfterMs, problem: message }));
   }
 
   ping(): void {
-    this.send({ op: 'ping' });
+    if (this.#socket?.readyState === OPEN) void this.ask({ op: 'ping' });
   }
 
   close(): void {
