@@ -16,7 +16,7 @@ import {
   type TransportName,
 } from './machine/types.js';
 import { anyCovers } from './pattern.js';
-import type { Settings, TokenReason } from './settings.js';
+import { newId, type Settings, type TokenReason } from './settings.js';
 import { loadTransport, type TransportClass } from './transport/load.js';
 import type { End, StreamRequest } from './transport/transport.js';
 import type { Frame, Gap, WireEvent } from './wire.js';
@@ -66,6 +66,7 @@ export class Connection implements LinkOwner {
   nextRetryAt: number | null = null;
   main: Link | null = null;
   #probe: Link | null = null;
+  #clientId = newId();
   #opening = new AbortController();
   #probing = new AbortController();
   readonly #settings: Settings;
@@ -214,6 +215,7 @@ export class Connection implements LinkOwner {
       case 'adopt':
         this.main?.close();
         this.main = this.#probe;
+        if (this.main) this.#clientId = this.main.request.clientId;
         this.#probe = null;
         return this.refilter();
       case 'check':
@@ -263,7 +265,9 @@ export class Connection implements LinkOwner {
       if (signal.aborted) return;
       // Without a place a second connection could not tell what the first one has had.
       if (request.cursor === null) return this.send({ type: 'probeLost' });
-      this.#probe = new Link(code, { ...request, snapshot: [] }, this, this.#settings);
+      // By another name, so that the hub does not take it for a newer one of the same.
+      const other = { ...request, snapshot: [], clientId: newId() };
+      this.#probe = new Link(code, other, this, this.#settings);
     } catch {
       if (!signal.aborted) this.send({ type: 'probeLost' });
     }
@@ -279,7 +283,8 @@ export class Connection implements LinkOwner {
       this.#settings.baseUrl(),
       this.token(reason, signal),
     ]);
-    return [code, { base, token, cursor: this.#intake.cursor, ...this.#owner.wish() }];
+    const { cursor } = this.#intake;
+    return [code, { base, token, cursor, clientId: this.#clientId, ...this.#owner.wish() }];
   }
 }
 

@@ -83,7 +83,7 @@ export interface Settings {
   readonly provedAfterMs: number;
   readonly backoff: Backoff;
   readonly nativeEventSource: boolean;
-  /** Names this page load to the hub; never stored. */
+  /** Names this page load to the other tabs; never stored. */
   readonly clientId: string;
   readonly identity: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;

@@ -47,7 +47,7 @@ export class SseClient implements Transport {
     const response = await settings.fetch(url, { ...init, signal });
     if (!response.ok) throw await errorOf(response);
     if (!response.headers.get('content-type')?.startsWith('text/event-stream') || !response.body) {
-      throw new RadialError('wrong-answer', 'Something other than the hub answered the stream.');
+      throw new RadialError('wrong-answer', 'It was not the hub that answered.');
     }
     const push = createSseParser((message) => {
       const frame = signal.aborted ? undefined : frameOf(message);

@@ -19,6 +19,8 @@ export interface StreamRequest {
   start: Readonly<Record<string, string>>;
   snapshot: readonly string[];
   token: string | null;
+  /** Names the connection: the hub lets a newer one of the same name replace it. */
+  clientId: string;
 }
 
 /** How a stream ended: an event of the state machine. */
@@ -73,7 +75,7 @@ export function streamQuery(request: StreamRequest, settings: Settings): URLSear
   const query = new URLSearchParams({
     channels: request.channels.join(','),
     types: request.types.join(','),
-    clientId: settings.clientId,
+    clientId: request.clientId,
     ...settings.identity,
     // A place that the hub gave is never refused under this name, even if its log is another now.
     ...(request.cursor === null ? request.start : { lastEventId: request.cursor }),

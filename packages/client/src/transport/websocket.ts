@@ -67,7 +67,7 @@ export class WebSocketClient implements Transport {
         error: new RadialError('not-found', 'There is no WebSocket.'),
       });
     }
-    const query = new URLSearchParams({ clientId: settings.clientId });
+    const query = new URLSearchParams({ clientId: request.clientId });
     const url = `${request.base.replace(/^http/, 'ws')}${settings.paths.websocket}?${query}`;
     let socket: WebSocket;
     try {

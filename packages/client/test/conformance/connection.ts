@@ -71,6 +71,7 @@ export class CaseConnection {
       start,
       snapshot: snapshot?.split(',') ?? [],
       token: null,
+      clientId: settings.clientId,
     };
     connection.#transport = new Client({ ...request, cursor: place || null }, sink, settings);
     await connection.#until(() => connection.#isOpen);
