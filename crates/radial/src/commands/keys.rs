@@ -146,7 +146,10 @@ async fn create(args: CreateArgs) -> Result<(), Failure> {
         return args.plain.ask("keys", AdminRequest::Post(body)).await;
     };
     if !folder.join("store.redb").exists() {
-        let text = format!("{} is not the data folder of a hub", folder.display());
+        let text = format!(
+            "{} is not the data folder of a hub; a hub makes it at its first start",
+            folder.display()
+        );
         return Err(Failure::Unusable(text));
     }
     let new: NewKey =
