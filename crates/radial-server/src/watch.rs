@@ -10,6 +10,7 @@ use std::time::Duration;
 use radial_hub::CredentialState;
 use radial_protocol::TimeMs;
 use radial_protocol::control::GoodbyeReason;
+use radial_protocol::grants::{Credential, Grants};
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
@@ -71,10 +72,21 @@ pub(crate) async fn watch(app: Arc<App>) {
     }
 }
 
+/// How long before its end a credential is told of: a short one in its last third, or whoever
+/// renews it would be told at once again.
+fn warning_ms(grants: &Grants, most: u64) -> u64 {
+    let Credential { issued, expires, .. } = &grants.credential;
+    match (issued, expires) {
+        (Some(issued), Some(expires)) => most.min(expires.0.saturating_sub(issued.0) / 3),
+        _ => most,
+    }
+}
+
 fn look_after(app: &App, connection: &Connection, is_disabled: bool, now: TimeMs) {
     let state = app.hub.credential_state(&connection.grants(), now);
     let closing_since = connection.closing_since();
-    match due(state, is_disabled, closing_since, app.stream.token_warning_ms, now) {
+    let warning_ms = warning_ms(&connection.grants(), app.stream.token_warning_ms);
+    match due(state, is_disabled, closing_since, warning_ms, now) {
         Due::Nothing => {}
         Due::Warning { expires_in_ms } => connection.warn(expires_in_ms),
         Due::Goodbye(reason) => connection.close(reason, now),
@@ -84,6 +96,8 @@ fn look_after(app: &App, connection: &Connection, is_disabled: bool, now: TimeMs
 
 #[cfg(test)]
 mod tests {
+    use radial_protocol::TenantId;
+
     use super::*;
 
     fn check(state: CredentialState, is_disabled: bool, closing: Option<u64>, expected: Due) {
@@ -102,6 +116,21 @@ mod tests {
         check(CredentialState::Counts(None), false, None, Due::Nothing);
         check(CredentialState::Expired, false, None, Due::Goodbye(GoodbyeReason::Expired));
         check(CredentialState::Revoked, false, None, Due::Goodbye(GoodbyeReason::Revoked));
+    }
+
+    #[test]
+    fn a_short_credential_is_told_of_its_end_in_its_last_third() {
+        let mut grants = Grants::everything(TenantId::new("acme").unwrap());
+        for (issued, expires, expected) in [
+            (Some(0), Some(3_600_000), 60_000),
+            (Some(0), Some(30_000), 10_000),
+            (None, Some(30_000), 60_000),
+            (Some(0), None, 60_000),
+        ] {
+            grants.credential.issued = issued.map(TimeMs);
+            grants.credential.expires = expires.map(TimeMs);
+            assert_eq!(warning_ms(&grants, 60_000), expected, "{issued:?} {expires:?}");
+        }
     }
 
     #[test]
