@@ -61,7 +61,9 @@ impl Forward {
         if let Some(answer) = self.remembered(&fingerprint, now) {
             return Ok(answer);
         }
-        let _turn = self.questions.acquire().await.map_err(|_| NoAnswer)?;
+        // Whoever waits for a turn behind many strangers is told so, and not kept.
+        let turn = tokio::time::timeout(self.timeout, self.questions.acquire()).await;
+        let _turn = turn.map_err(|_| NoAnswer)?.map_err(|_| NoAnswer)?;
         // Others with the same cookies may have asked while this one waited.
         if let Some(answer) = self.remembered(&fingerprint, now) {
             return Ok(answer);

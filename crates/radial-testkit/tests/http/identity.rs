@@ -155,12 +155,13 @@ async fn a_token_in_the_url_counts_only_where_it_is_switched_on() {
 #[tokio::test]
 async fn keys_are_fetched_and_a_url_that_fails_is_asked_again() {
     let application = Application::start().await.unwrap();
-    let issuers =
-        json!([{"name": "app", "jwks_url": application.url("/jwks"), "tenants": ["dev"]}]);
+    let issuer = "https://app.example.org";
+    let issuers = json!([{"name": "app", "jwks_url": application.url("/jwks"), "issuer": issuer,
+        "tenants": ["dev"]}]);
     application.answers("/jwks", 503, "");
     let hub = TestServer::serve(&[("auth.issuers", &issuers.to_string())]).await.unwrap();
     let (sign, key) = verifying_pair("2026-01");
-    let bearer = sign(&json!({"sub": "u1"}));
+    let bearer = sign(&json!({"sub": "u1", "iss": issuer}));
     assert_eq!(hub.get_as(&bearer, "/api/registry").await.unwrap().status, 401);
     application.answers("/jwks", 200, &json!({"keys": [key]}).to_string());
     let fetched =
@@ -169,7 +170,7 @@ async fn keys_are_fetched_and_a_url_that_fails_is_asked_again() {
     let before = application.asked().len();
     let (stranger, _) = verifying_pair("2026-02");
     for _ in 0..20 {
-        let bearer = stranger(&json!({"sub": "u1"}));
+        let bearer = stranger(&json!({"sub": "u1", "iss": issuer}));
         assert_eq!(hub.get_as(&bearer, "/api/registry").await.unwrap().status, 401);
     }
     let after = application.asked().len();

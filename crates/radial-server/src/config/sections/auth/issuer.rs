@@ -104,10 +104,14 @@ pub(super) const LIST: RecordList = RecordList {
         check: |issuer| {
             let shared = issuer.algorithm.is_shared_secret();
             match (&issuer.secret, &issuer.public_key, &issuer.jwks_url) {
-                (None, None, Some(_)) if issuer.kid.is_none() => Ok(()),
-                (None, None, Some(_)) => {
+                (None, None, Some(_)) if issuer.kid.is_some() => {
                     Err("needs no kid: each fetched key has its own".to_owned())
                 }
+                (None, None, Some(_)) if issuer.issuer.is_none() && issuer.audience.is_empty() => {
+                    let why = "or every token counts that those keys have signed for anybody";
+                    Err(format!("needs issuer or audience beside jwks_url, {why}"))
+                }
+                (None, None, Some(_)) => Ok(()),
                 (Some(_), None, None) if shared => Ok(()),
                 (None, Some(_), None) if !shared => Ok(()),
                 _ if shared => {
