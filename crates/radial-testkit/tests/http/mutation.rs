@@ -2,11 +2,13 @@
 
 use fastrand::Rng;
 use radial_testkit::wire::request;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::watched::{Watched, assert_problem};
 
 const ROUNDS: usize = 400;
+/// Longer than the test takes.
+const TTL_MS: u64 = 600_000;
 /// Bytes that mean something in JSON or in a frame are put in more often than others.
 const MEANINGFUL: &[u8] = b"\"\\{}[]:,0123456789eE.-+ \r\n\t\0$*untrfals\x7f\x80\xc3\xe2\xff";
 
@@ -17,7 +19,7 @@ fn valid() -> String {
         "version": "1", "sessionId": "s-1", "userId": "u-1", "timestamp": 1_766_000_000_000_u64,
         "channel": "board:42", "correlationId": "c-1", "causationId": "d-1",
         "audience": {"users": ["ada"], "sessions": [], "roles": ["editor"]},
-        "priority": "low", "ttlMs": 600_000, "broadcast": true, "routes": [],
+        "priority": "low", "ttlMs": TTL_MS, "broadcast": true, "routes": [],
     })
     .to_string()
 }
@@ -60,6 +62,10 @@ async fn run(seed: u64) {
             accepted += 1;
             let delivered = watched.next_event(&what).await;
             assert_eq!(delivered["eventId"], answer.json().unwrap()["eventId"], "{what}");
+            let asked: Value = serde_json::from_slice(&body).unwrap();
+            if asked["ttlMs"].as_u64().is_some_and(|ttl_ms| ttl_ms < TTL_MS) {
+                watched.last_may_expire();
+            }
         } else {
             refused += 1;
             let code = answer.json().unwrap()["code"].as_str().unwrap_or_default().to_owned();
