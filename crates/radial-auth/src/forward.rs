@@ -37,6 +37,9 @@ pub struct Mapping {
     pub roles: Vec<String>,
     /// When the session ends: RFC 3339, or a number of seconds or milliseconds.
     pub expires: Vec<String>,
+    /// When the session began, in the same forms: a revocation ends the sessions from before it, and
+    /// without this all that ever come.
+    pub issued: Vec<String>,
     /// The same object as the claim `radial` of a token.
     pub radial: Vec<String>,
 }
@@ -50,6 +53,7 @@ impl Default for Mapping {
             session: list(&["/session/id", "/sid"]),
             roles: list(&["/user/roles", "/user/role", "/roles"]),
             expires: list(&["/session/expiresAt", "/exp"]),
+            issued: list(&["/session/createdAt", "/iat"]),
             radial: list(&["/radial", "/user/radial"]),
         }
     }
@@ -81,10 +85,11 @@ impl Mapping {
             radial: find(&answer, &self.radial).map(object).transpose()?.unwrap_or_default(),
             ..Claims::default()
         };
-        let expires = match find(&answer, &self.expires) {
-            Some(expires) => Some(moment::read(expires).ok_or(Refused::BadClaims)?),
-            None => None,
+        let moment = |pointers| match find(&answer, pointers) {
+            Some(moment) => moment::read(moment).map(Some).ok_or(Refused::BadClaims),
+            None => Ok(None),
         };
+        let (expires, issued) = (moment(&self.expires)?, moment(&self.issued)?);
         if expires.is_some_and(|expires| expires <= now) {
             return Err(Refused::Expired);
         }
@@ -92,6 +97,7 @@ impl Mapping {
         let expect = Expect { issuer: None, audience: Vec::new(), skew: Duration::ZERO };
         let mut grants = claims.grants(&expect, authority, CredentialKind::Forward, now)?;
         grants.credential.expires = expires;
+        grants.credential.issued = issued;
         Ok(grants)
     }
 }
@@ -151,7 +157,7 @@ mod tests {
     fn a_session_of_better_auth_is_read() {
         let answer = r#"{
             "session": {"id": "s1", "userId": "u1", "expiresAt": "2026-11-21T17:00:00.000Z",
-                        "token": "secret", "ipAddress": "", "userAgent": "x"},
+                        "createdAt": "2026-11-21T15:00:00.000Z", "token": "secret", "ipAddress": "", "userAgent": "x"},
             "user": {"id": "u1", "email": "a@b.c", "name": "A", "role": "admin,editor",
                      "image": null, "banned": null}}"#;
         let grants = read(answer, &["acme"]).unwrap();
@@ -161,6 +167,7 @@ mod tests {
         assert_eq!(grants.roles.iter().map(Name::as_str).collect::<Vec<_>>(), ["admin", "editor"]);
         assert_eq!(grants.credential.kind, CredentialKind::Forward);
         assert_eq!(grants.credential.expires, Some(NOW.plus_ms(3_600_000)));
+        assert_eq!(grants.credential.issued, Some(TimeMs(NOW.0 - 3_600_000)));
         assert_eq!(grants.channels, [Pattern::new("main").unwrap()]);
         assert!(grants.publish.is_empty() && !grants.act_as && !grants.history);
     }

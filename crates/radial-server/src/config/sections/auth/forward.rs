@@ -101,6 +101,13 @@ const OPTIONS: &[ConfigOption<Forward>] = &[
         r#"expires_at = ["/expires"]"#,
     ),
     option(
+        "issued_at",
+        list!(|r| r.mapping.issued, "a list of JSON pointers"),
+        "Where the beginning of the session stands, in the same forms. A revocation ends the \
+         sessions from before it; without this, all that ever come.",
+        r#"issued_at = ["/started"]"#,
+    ),
+    option(
         "radial_at",
         list!(|r| r.mapping.radial, "a list of JSON pointers"),
         "Where an object like the claim `radial` of a token stands.",
