@@ -145,3 +145,34 @@ async fn a_poll_takes_the_room_of_a_stream() {
     assert_eq!(refused.json().unwrap()["code"], "rate-limited");
     assert_eq!(hub.get_as(&other, path).await.unwrap().status, 200);
 }
+
+#[tokio::test]
+async fn a_tenant_at_its_quota_is_refused_alone() {
+    let tenants = json!([{"name": "acme", "quota_bytes": "1MiB"}]).to_string();
+    let settings = [("hub.tenants", "acme,globex"), ("tenants", tenants.as_str())];
+    let hub = TestServer::with(&settings).await.unwrap();
+    let large = "x".repeat(200 * 1024);
+    let event = json!({"eventType": "user.updated", "eventData": {"userId": "u", "bio": large}});
+    let body = event.to_string();
+    let publish = async |tenant: &str| {
+        let headers = [("radial-tenant", tenant), ("content-type", "application/json")];
+        let path = "/api/sse/events";
+        request(hub.address(), "POST", path, &headers, body.as_bytes()).await.unwrap()
+    };
+    // How much there is is looked at now and then, so that some more is taken.
+    let until_full = async {
+        loop {
+            let answer = publish("acme").await;
+            if answer.status != 201 {
+                return answer;
+            }
+        }
+    };
+    let refused = tokio::time::timeout(radial_testkit::PATIENCE, until_full).await.unwrap();
+    assert_eq!(refused.status, 507);
+    let problem = refused.json().unwrap();
+    assert_eq!(problem["code"], "disk-full");
+    assert!(problem["detail"].as_str().unwrap().contains("quota"), "{problem}");
+    assert_eq!(publish("globex").await.status, 201);
+    assert_eq!(hub.get("/readyz").await.unwrap().status, 200, "the hub serves the others");
+}
