@@ -14,6 +14,10 @@ use crate::record::{Changed, KnownId, Placed, TenantNo};
 use crate::slot::Slot;
 use crate::store::{HeadPlace, Store, StoreError, TenantRow};
 
+mod staged;
+
+use staged::Staged;
+
 /// How long an id is known (protocol §3).
 pub(crate) const ID_WINDOW_MS: u64 = 24 * 60 * 60 * 1_000;
 /// How many of the newest events' ids are known.
@@ -338,55 +342,6 @@ fn forget(young: &mut HashMap<String, Arc<Changed>>, stored: &[Placed]) {
         if young.get(&changed.key).is_some_and(|newest| newest.row.version == changed.row.version) {
             young.remove(&changed.key);
         }
-    }
-}
-
-/// What one append adds, before it is certain that nothing of it is refused.
-struct Staged {
-    batch: Offset,
-    next: Offset,
-    received_at: TimeMs,
-    placed: Vec<Placed>,
-    ids: HashMap<EventId, KnownId>,
-    /// Which of `placed` changed an entity last, by the entity's key.
-    entities: HashMap<String, usize>,
-}
-
-impl Staged {
-    fn after(sequencing: &Sequencing, received_at: TimeMs) -> Self {
-        Self {
-            batch: sequencing.next,
-            next: sequencing.next,
-            received_at,
-            placed: Vec::new(),
-            ids: HashMap::new(),
-            entities: HashMap::new(),
-        }
-    }
-
-    fn push(&mut self, placed: Placed) {
-        self.next = self.next.next();
-        if let Some(known) = KnownId::of(&placed) {
-            self.ids.insert(placed.event.head.event_id.clone(), known);
-        }
-        if let Some(changed) = &placed.changed
-            && let Some(before) = self.entities.insert(changed.key.clone(), self.placed.len())
-            && let Some(before) = self.placed.get_mut(before)
-        {
-            before.changed = None;
-        }
-        self.placed.push(placed);
-    }
-
-    /// An entity as the staged events have left it.
-    fn entity(&self, key: &str) -> Option<&Arc<Changed>> {
-        self.placed.get(*self.entities.get(key)?)?.changed.as_ref()
-    }
-
-    fn known(&self, entry: &Entry, slot: &Arc<Slot>) -> Option<YoungId> {
-        entry.fingerprint?;
-        let known = *self.ids.get(&entry.draft.head.event_id)?;
-        Some(YoungId { known, slot: Arc::clone(slot) })
     }
 }
 
