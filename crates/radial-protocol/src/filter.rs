@@ -24,19 +24,27 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// What the grants leave of it.
-    fn granted(&self, grants: &Grants) -> Result<Self, Problem> {
+    /// What is left of it inside these channels and types: a pattern is narrowed, perhaps to
+    /// nothing.
+    ///
+    /// # Errors
+    /// The name of a channel that is asked for exactly and is outside.
+    pub fn within(&self, channels: &[Pattern], types: &[Pattern]) -> Result<Self, &str> {
         for pattern in &self.channels {
             if let Pattern::Exact(name) = pattern
-                && !any_matches(&grants.channels, name)
+                && !any_matches(channels, name)
             {
-                let detail = format!("the channel {name} is not among the granted channels");
-                return Err(Problem::new(Code::Forbidden, detail));
+                return Err(name);
             }
         }
-        Ok(Self {
-            channels: narrow(&self.channels, &grants.channels),
-            types: narrow(&self.types, &grants.subscribe),
+        Ok(Self { channels: narrow(&self.channels, channels), types: narrow(&self.types, types) })
+    }
+
+    /// What the grants leave of it.
+    fn granted(&self, grants: &Grants) -> Result<Self, Problem> {
+        self.within(&grants.channels, &grants.subscribe).map_err(|name| {
+            let detail = format!("the channel {name} is not among the granted channels");
+            Problem::new(Code::Forbidden, detail)
         })
     }
 

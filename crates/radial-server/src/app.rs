@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth::Auth;
 use crate::config::{Config, DurabilityMode};
 use crate::connections::ConnectionTable;
+use crate::http::aliases::{Alias, aliases};
 use crate::http::origin::Origins;
 use crate::http::proxies::Proxies;
 use crate::rates::Rates;
@@ -49,6 +50,8 @@ pub(crate) struct App {
     /// Who is connected.
     pub(crate) table: Arc<ConnectionTable>,
     pub(crate) web: Web,
+    /// Further paths of the event stream and of the WebSocket.
+    pub(crate) aliases: Vec<Alias>,
     pub(crate) rates: Rates,
     pub(crate) certificates: Reloads,
     /// The longest that a request's body may take to arrive.
@@ -118,6 +121,7 @@ impl App {
             connections: Connections::default(),
             upgraded: TaskTracker::new(),
             table: Arc::default(),
+            aliases: aliases(&config.streams, mode),
             web: Web {
                 proxies: Proxies {
                     trusted: config.server.trusted_proxies.clone(),

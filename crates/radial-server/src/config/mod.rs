@@ -47,6 +47,6 @@ pub use load::{Loaded, Setting, Source, Sources, load};
 pub use network::{Network, Origin};
 pub use secret::{Secret, SecretOrigin};
 pub use settings::{
-    Auth, Certificate, Config, DurabilityMode, Forward, ForwardedHeader, Hub, Issuer, Key, Log,
-    LogFormat, LogLevel, Rates, Server, Stream, TenantRecord,
+    AliasTransport, Auth, Certificate, Config, DurabilityMode, Forward, ForwardedHeader, Hub,
+    Issuer, Key, Log, LogFormat, LogLevel, Rates, Server, Stream, StreamAlias, TenantRecord,
 };

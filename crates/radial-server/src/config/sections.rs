@@ -3,6 +3,7 @@
 //!
 //! A row does not repeat its default: that is the field's value in `Config::default()`.
 
+mod aliases;
 mod auth;
 mod hub;
 mod limits;
@@ -48,7 +49,7 @@ pub(super) const SECTIONS: &[Section] = &[
 ];
 
 /// The lists that stand at the top of the file: `[[tenants]]`, not `[[hub.tenants]]`.
-pub(super) const TOP_LISTS: &[RecordList] = &[tenants::LIST];
+pub(super) const TOP_LISTS: &[RecordList] = &[tenants::LIST, aliases::LIST];
 
 /// Two options of which the first may not be above the second.
 pub(super) struct Order {

@@ -1,5 +1,7 @@
 //! The validated settings. A value in here is within its bounds; whoever holds one need not check.
 
+mod aliases;
+mod auth;
 mod rates;
 
 use std::net::SocketAddr;
@@ -11,14 +13,12 @@ use radial_log::{Durability, Keep, Retention};
 use radial_protocol::limits::Limits;
 use radial_protocol::{Name, TenantId};
 
+pub use aliases::{AliasTransport, StreamAlias};
+pub use auth::{Auth, Forward, Issuer, Key};
 pub use rates::Rates;
 
 use super::network::{Network, Origin};
 use super::secret::Secret;
-
-mod auth;
-
-pub use auth::{Auth, Forward, Issuer, Key};
 
 /// Everything that can be configured. Its `Default` is the hub without any setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Config {
     /// `[[tenants]]`: those of `hub.tenants` that are kept in another way than `log.*` says.
     /// Default none.
     pub tenants: Vec<TenantRecord>,
+    /// `[[streams]]`: further paths of the event stream and of the WebSocket. Default none.
+    pub streams: Vec<StreamAlias>,
 }
 
 /// `[[tenants]]`: what one tenant has of its own. `None`: as `log.*` says.

@@ -2,6 +2,7 @@
 
 pub(crate) mod accept;
 mod admin;
+pub(crate) mod aliases;
 mod answer;
 mod body;
 pub(crate) mod connection;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::middleware::from_fn_with_state;
+use axum::{Extension, Router};
+use http::Method;
 use radial_protocol::{Code, Problem};
 
 use super::guard;
@@ -18,6 +19,13 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     for route in ROUTES {
         if route.access != Access::Developer || app.mode == Mode::Dev {
             router = router.route(route.path, route.handler(&app));
+        }
+    }
+    for alias in &app.aliases {
+        let rows = ROUTES.iter().filter(|route| route.method == Method::GET);
+        for route in rows.filter(|route| route.path == alias.route) {
+            let handler = route.handler(&app).layer(Extension(Arc::clone(&alias.preset)));
+            router = router.route(&alias.path, handler);
         }
     }
     router

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use radial_hub::{Start, SubscribeRequest};
 use radial_protocol::{Code, Problem};
 
+use super::aliases::{self, Preset};
 use super::credential::Caller;
 use super::guard::{Arrival, RequestId};
 use super::parameters::{Parameters, invalid};
@@ -23,13 +24,14 @@ pub(crate) async fn stream(
     State(app): State<Arc<App>>,
     caller: Caller,
     (Extension(RequestId(request)), socket): (Extension<RequestId>, Option<Extension<SocketCut>>),
-    Extension(arrival): Extension<Arrival>,
+    (Extension(arrival), preset): (Extension<Arrival>, Option<Extension<Arc<Preset>>>),
     method: Method,
     query: RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let mut parameters = Parameters::parse(&query)?;
-    let selection = parameters.selection("main", app.limits.filters)?;
+    let preset = preset.as_ref().map(|Extension(preset)| &**preset);
+    let selection = aliases::selection(&mut parameters, preset, app.limits.filters)?;
     let start = start(&mut parameters, &headers)?;
     let named = parameters.flag("named")?;
     let client = parameters.parsed("clientId")?;

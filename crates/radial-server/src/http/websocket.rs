@@ -11,6 +11,7 @@ use hyper::upgrade::OnUpgrade;
 use radial_protocol::{Code, Problem};
 use radial_websocket::{Deflate, accept_key};
 
+use super::aliases::Preset;
 use super::connection::OpenSocket;
 use super::credential::MaybeCaller;
 use super::guard::{Arrival, RequestId};
@@ -30,7 +31,7 @@ pub(crate) async fn open(
     Extension(RequestId(request)): Extension<RequestId>,
     Extension(arrival): Extension<Arrival>,
     (socket, open): (Option<Extension<SocketCut>>, Option<Extension<OpenSocket>>),
-    query: RawQuery,
+    (query, preset): (RawQuery, Option<Extension<Arc<Preset>>>),
     mut asked: Request,
 ) -> Result<Response, Refusal> {
     let mut parameters = Parameters::parse(&query)?;
@@ -60,6 +61,7 @@ pub(crate) async fn open(
         deflate,
         socket: socket.map(|Extension(socket)| socket),
         open: open.map(|Extension(open)| open),
+        preset: preset.map(|Extension(preset)| preset),
     };
     app.upgraded.spawn({
         let app = Arc::clone(&app);

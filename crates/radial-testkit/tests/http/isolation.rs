@@ -34,6 +34,9 @@ const RANDOM: &[&str] = &[
     "epoch",
 ];
 
+/// Another path of the event stream, which is no row of the table of routes.
+const ALIAS: &str = r#"[{"path": "/api/sse/all", "channels": ["*"]}]"#;
+
 /// Ids of things that `globex` has, or in an empty world could have.
 struct World {
     hub: TestServer,
@@ -63,7 +66,7 @@ fn card(tenant_secret: &str) -> Value {
 
 impl World {
     async fn start(is_full: bool) -> Self {
-        let settings = [("hub.tenants", "dev,acme,globex")];
+        let settings = [("hub.tenants", "dev,acme,globex"), ("streams", ALIAS)];
         let hub = TestServer::serve(&settings).await.unwrap();
         let acme = hub.publish_as(&bearer("acme"), &card("acme's own")).await.unwrap();
         assert_eq!(acme.status, 201);
@@ -137,7 +140,9 @@ fn probes(route: &Route, world: &World) -> Option<Vec<Probe>> {
         ("POST", "/api/sse/events") => publishes(route),
         ("GET", "/api/sse/events" | "/api/poll") => {
             let own = "?channels=*&cursor=earliest&userId=u9&clientId=page-1";
-            get(route, &[own, "?tenant=globex"])
+            let mut probes = get(route, &[own, "?tenant=globex"]);
+            probes.push(send(route, &format!("/api/sse/all{own}"), Value::Null));
+            probes
         }
         ("GET", "/api/events") => {
             let queries =

@@ -189,7 +189,9 @@ async fn hub() -> (TestServer, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("said.toml"), TYPES).unwrap();
     let registry = folder.path().display().to_string();
-    (TestServer::serve(&[("hub.registry", &registry)]).await.unwrap(), folder)
+    let streams = r#"[{"path": "/feeds/all", "channels": ["*"]}]"#;
+    let settings = [("hub.registry", registry.as_str()), ("streams", streams)];
+    (TestServer::serve(&settings).await.unwrap(), folder)
 }
 
 async fn publish(hub: &TestServer, said: &[Said]) {
@@ -234,6 +236,11 @@ async fn what_may_be_seen_is_the_same_everywhere() {
         let mut replay = hub.stream_as(&bearer, "?cursor=earliest").await.unwrap();
         let seen = events_of(&replay.until(|frame| frame.is_control("live")).await.unwrap());
         assert_eq!(seen, expected, "replay, {}", reader.session);
+        let headers = [("authorization", &*format!("Bearer {bearer}"))];
+        let path = "/feeds/all?cursor=earliest";
+        let mut alias = Stream::open(hub.address(), path, &headers).await.unwrap();
+        let seen = events_of(&alias.until(|frame| frame.is_control("live")).await.unwrap());
+        assert_eq!(seen, expected, "alias, {}", reader.session);
         for path in ["/api/poll?cursor=earliest", "/api/events?limit=1000"] {
             let seen = ids(get(path).await["events"].as_array().unwrap());
             assert_eq!(seen, expected, "{path}, {}", reader.session);

@@ -226,3 +226,24 @@ fn the_lists_are_sound() {
         assert!(loaded.records().iter().any(|record| record.list == list.key), "{}", list.key);
     }
 }
+
+#[test]
+fn an_alias_that_stands_in_the_hubs_way_is_refused_with_its_line() {
+    let alias = |path: &str| format!("[[streams]]\npath = \"{path}\"\n");
+    let loaded = load_beside(&alias("/ws/realtime"), &[]).unwrap();
+    assert_eq!(loaded.config.streams[0].path, "/ws/realtime");
+    for (text, line, expected) in [
+        (alias("/api/sse/events"), 2, "it is a path of the hub's own, /api/sse/events"),
+        (alias("/api/registry/x"), 2, "it is a path of the hub's own, /api/registry/{event_type}"),
+        (alias("feeds"), 2, "streams.path is \"feeds\"; it begins with no /"),
+        (alias("/a").repeat(2), 4, "[[streams]] has path \"/a\" in another record too"),
+        ("[[streams]]\n".to_owned(), 1, "[[streams]] lacks path; it must be a path"),
+        (format!("{}transport = \"poll\"\n", alias("/a")), 3, "must be sse or websocket"),
+        (format!("{}types = []\n", alias("/a")), 3, "must be a list of 1 to 50 patterns"),
+        (format!("{}types = [\"a b\"]\n", alias("/a")), 3, "\"a b\""),
+    ] {
+        let told = problems(&text, &[]);
+        assert!(told.starts_with(&format!("file radial.toml:{line}: ")), "{text}\n{told}");
+        assert!(told.contains(expected), "{text}\n{told}\nlacks: {expected}");
+    }
+}

@@ -68,7 +68,7 @@ pub(super) fn no_more(unknown: Unknown) -> Problem {
 /// Whether the request shows anything at all, good or bad.
 pub(super) fn is_there(app: &App, parts: &Parts) -> bool {
     parts.headers.contains_key(header::AUTHORIZATION)
-        || (is_stream(parts) && parameter(parts, TICKET).is_some())
+        || (is_stream(app, parts) && parameter(parts, TICKET).is_some())
         || parameter(parts, QUERY_TOKEN).is_some()
         || (cookies_count(parts)
             && app.auth.reads_cookies()
@@ -104,7 +104,7 @@ async fn shown(app: &App, parts: &Parts) -> Result<Shown, Unknown> {
         (Some(_), Some(_)) => return Err(Refused::Malformed.into()),
         (None, _) => {}
     }
-    if is_stream(parts)
+    if is_stream(app, parts)
         && let Some(ticket) = parameter(parts, TICKET)
     {
         return app.auth.ticket(ticket, &app.hub);
@@ -129,8 +129,10 @@ async fn shown(app: &App, parts: &Parts) -> Result<Shown, Unknown> {
 }
 
 /// A ticket opens a stream, and nothing else.
-fn is_stream(parts: &Parts) -> bool {
-    parts.method == Method::GET && STREAMS.contains(&parts.uri.path())
+fn is_stream(app: &App, parts: &Parts) -> bool {
+    let path = parts.uri.path();
+    let is_alias = || app.aliases.iter().any(|alias| alias.path == path);
+    parts.method == Method::GET && (STREAMS.contains(&path) || is_alias())
 }
 
 /// A parameter of the URL. Tokens and tickets have no character that would be escaped.

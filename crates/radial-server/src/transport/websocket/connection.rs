@@ -19,6 +19,7 @@ use super::session::{Outcome, Session};
 use super::wire::{Broken, Wire};
 use crate::app::App;
 use crate::connections::{Order, SocketCut};
+use crate::http::aliases::Preset;
 use crate::http::connection::OpenSocket;
 use crate::http::credential::Caller;
 use crate::rates::Permit;
@@ -47,6 +48,8 @@ pub(crate) struct Handshake {
     pub(crate) permit: Option<Permit>,
     /// The cookies of an application's session, if they opened it.
     pub(crate) cookies: Option<Vec<HeaderValue>>,
+    /// What there is on its path, if that is an alias.
+    pub(crate) preset: Option<Arc<Preset>>,
     /// Counts the socket while it is open.
     #[expect(dead_code, reason = "it is held")]
     pub(crate) open: Option<OpenSocket>,

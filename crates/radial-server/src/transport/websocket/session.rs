@@ -14,6 +14,7 @@ use super::outgoing;
 use super::wire::Wire;
 use crate::app::App;
 use crate::connections::Order;
+use crate::http::aliases;
 use crate::http::credential::{Caller, is_of_same};
 use crate::http::parameters::{Parameters, invalid};
 use crate::http::publish;
@@ -167,7 +168,7 @@ impl Session {
         mut parameters: Parameters,
         wire: &mut Wire,
     ) -> Result<(), Problem> {
-        let selection = parameters.selection("main", self.app.limits.filters)?;
+        let selection = self.selection(&mut parameters)?;
         let start = start_of(&mut parameters, None)?;
         let snapshot = parameters.names("snapshot", self.app.limits.filters)?;
         let (user, session) = (parameters.parsed("userId")?, parameters.parsed("sessionId")?);
@@ -225,8 +226,14 @@ impl Session {
         life.change(|subscription| subscription.add(selection))
     }
 
+    /// What an operation asks for, inside what there is on the socket's path.
+    fn selection(&self, parameters: &mut Parameters) -> Result<Selection, Problem> {
+        let preset = self.handshake.preset.as_deref();
+        aliases::selection(parameters, preset, self.app.limits.filters)
+    }
+
     fn unsubscribe(&mut self, mut parameters: Parameters) -> Result<(), Problem> {
-        let selection = parameters.selection("main", self.app.limits.filters)?;
+        let selection = self.selection(&mut parameters)?;
         parameters.finish()?;
         let life = self.stream.as_mut().ok_or_else(|| invalid("there is no subscription"))?;
         life.change(|subscription| subscription.remove(&selection))
