@@ -68,7 +68,7 @@ pub struct Credential {
 /// What a credential is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CredentialKind {
-    /// None: `radial dev`, or a program that embeds the hub.
+    /// None: `radial dev`, or the program itself that embeds the hub.
     Local,
     /// A signed token, whichever way it came.
     Token,
@@ -76,6 +76,8 @@ pub enum CredentialKind {
     Key,
     /// The answer of a forward-auth URL.
     Forward,
+    /// The word of the application that embeds the hub.
+    Application,
 }
 
 impl Credential {
@@ -106,6 +108,36 @@ impl Grants {
             sees_all: true,
             scrape: true,
             operator: Some(Operator::Hub),
+            credential: Credential::LOCAL,
+        }
+    }
+
+    /// No right at all, in one tenant: a beginning for those who grant some.
+    ///
+    /// ```
+    /// # use radial_protocol::{Grants, Pattern, TenantId};
+    /// let tenant = TenantId::new("acme").unwrap();
+    /// let reader = Grants {
+    ///     subscribe: vec![Pattern::All],
+    ///     channels: vec![Pattern::new("board:*").unwrap()],
+    ///     ..Grants::nothing(tenant)
+    /// };
+    /// assert!(reader.publish.is_empty() && !reader.history);
+    /// ```
+    pub fn nothing(tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            user: None,
+            session: None,
+            roles: Vec::new(),
+            publish: Vec::new(),
+            subscribe: Vec::new(),
+            channels: Vec::new(),
+            history: false,
+            act_as: false,
+            sees_all: false,
+            scrape: false,
+            operator: None,
             credential: Credential::LOCAL,
         }
     }

@@ -5,6 +5,7 @@
 //! found out before. How a credential is carried (headers, cookies, parameters) is known to
 //! `http/credential.rs` alone.
 
+mod application;
 mod authenticator;
 mod client;
 mod forward;
@@ -12,6 +13,8 @@ mod reask;
 mod refresh;
 mod setup;
 
+pub(crate) use application::Application;
+pub use application::Denied;
 pub(crate) use authenticator::{Auth, Shown, Unknown};
 pub(crate) use client::UrlError;
 pub(crate) use reask::reask;

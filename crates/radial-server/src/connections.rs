@@ -287,6 +287,12 @@ impl ConnectionTable {
         self.table().open.get(&id).cloned()
     }
 
+    /// How many are of a tenant.
+    pub(crate) fn count_of(&self, tenant: &TenantId) -> usize {
+        let table = self.table();
+        table.open.values().filter(|open| open.opening.grants.tenant == *tenant).count()
+    }
+
     /// All of them, in no order.
     pub(crate) fn all(&self) -> Vec<Arc<Connection>> {
         self.table().open.values().cloned().collect()

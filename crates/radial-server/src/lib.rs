@@ -9,10 +9,12 @@ mod auth;
 mod clock;
 pub mod config;
 mod connections;
+mod embed;
 mod http;
 pub mod keys;
 pub mod logging;
 mod metrics;
+mod opening;
 mod rates;
 mod server;
 mod tls;
@@ -26,8 +28,10 @@ pub mod mint {
 }
 
 pub use app::Mode;
-pub use auth::AuthError;
+pub use auth::{AuthError, Denied};
+pub use embed::{BuildError, Builder, Delivery, Listening, Radial};
 pub use http::routes::{Access, ROUTES, Route};
+pub use radial_hub::Start;
 pub use radial_log::{doctor, renew_epochs};
 pub use server::{RunError, Server, run};
 pub use tls::CertificateError;

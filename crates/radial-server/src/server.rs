@@ -5,19 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use radial_hub::Hub;
 use radial_log::{Disk, RealDisk};
-use radial_registry::{Folder, Registry, RegistryError};
+use radial_registry::RegistryError;
 use tokio::net::TcpListener;
 
 use crate::app::{App, Mode};
-use crate::auth::{self, Auth, AuthError};
-use crate::clock;
+use crate::auth::AuthError;
 use crate::config::Config;
 use crate::http::accept::{AcceptSettings, accept, listen};
 use crate::http::router::router;
+use crate::opening;
 use crate::tls::{self, CertificateError, Hangups, Tls};
-use crate::watch::watch;
 
 /// Why a hub could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -98,40 +96,21 @@ impl Server {
                 return Err(RunError::NotEncrypted(address));
             }
         }
-        let auth = Auth::new(&config, mode)?;
         let listener = listen(address).map_err(|source| RunError::Listen { address, source })?;
         let address =
             listener.local_addr().map_err(|source| RunError::Listen { address, source })?;
-        let registry = Arc::new(registry(&config)?);
-        let folder = config.server.data.clone();
-        let hub_config = radial_hub::Config {
-            folder: folder.clone(),
-            disk,
-            boot: clock::boot(),
-            tenants: config.hub.tenants.clone(),
-            registry,
-            log: config.log.settings(&config.tenants, config.hub.cache_bytes()),
-            timeline: config.timeline,
-            timeline_memory_bytes: config.hub.timeline_memory_bytes(),
-            disabled: config.hub.disabled,
-            token_age_max: Some(config.hub.token_age_max).filter(|age| !age.is_zero()),
-        };
-        let opened = tokio::task::spawn_blocking(|| Hub::open(hub_config, clock::runtime())).await;
-        let hub = opened
-            .expect("opening a hub does not panic")
-            .map_err(|source| RunError::Open { folder: folder.clone(), source })?;
-        Auth::check(&config, mode, &hub)?;
+        let app = opening::open(&config, mode, disk, None).await?;
         tracing::info!(
             %address,
-            data = %folder.display(),
+            data = %config.server.data.display(),
             node = %config.server.node,
-            types = hub.registry().len(),
+            types = app.hub.registry().len(),
             disabled = config.hub.disabled,
             tls = tls.is_some(),
             "hub opened"
         );
         Ok(Self {
-            app: Arc::new(App::new(&config, mode, Arc::new(hub), auth)),
+            app,
             listener,
             address,
             accept: AcceptSettings {
@@ -154,8 +133,7 @@ impl Server {
     /// accepted, syncs, and returns.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let app = Arc::clone(&self.app);
-        let refreshing = tokio::spawn(auth::refresh(Arc::clone(&app)));
-        let reasking = tokio::spawn(auth::reask(Arc::clone(&app)));
+        let tasks = opening::look_after(&app);
         let accepting = tokio::spawn(accept(
             self.listener,
             Arc::clone(&app),
@@ -166,7 +144,6 @@ impl Server {
             let interval = self.certificate_check;
             tokio::spawn(keep_certificates(tls, hangups, interval, Arc::clone(&app)))
         });
-        let watching = tokio::spawn(watch(Arc::clone(&app)));
         stop.await;
         tracing::info!("draining");
         app.hub.drain();
@@ -184,15 +161,11 @@ impl Server {
             app.upgraded.wait().await;
         }
         // They end with the drain, and do not panic.
-        let _ = watching.await;
-        let _ = refreshing.await;
-        let _ = reasking.await;
+        opening::ended(tasks).await;
         if let Some(reloading) = reloading {
             let _ = reloading.await;
         }
-        let hub = Arc::clone(&app.hub);
-        // The log syncs on a thread of its own; a panic there has been reported by the log.
-        let _ = tokio::task::spawn_blocking(move || hub.close()).await;
+        opening::close(&app).await;
         tracing::info!("stopped");
     }
 }
@@ -202,16 +175,6 @@ async fn keep_certificates(tls: Tls, hangups: Hangups, interval: Duration, app: 
     tokio::select! {
         () = tls::reload(tls, hangups, interval, &app.certificates) => {}
         () = app.drain.cancelled() => {}
-    }
-}
-
-fn registry(config: &Config) -> Result<Registry, RegistryError> {
-    let builtin = config.hub.builtin_types.then(Registry::builtin);
-    match (builtin, &config.hub.registry) {
-        (Some(builtin), Some(folder)) => builtin.extended_with(&Registry::load_folder(folder)?),
-        (None, Some(folder)) => Registry::load_folder(folder),
-        (Some(builtin), None) => Ok(builtin),
-        (None, None) => Registry::from_folder(&Folder::of([])),
     }
 }
 

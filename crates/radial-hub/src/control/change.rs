@@ -103,6 +103,7 @@ impl Actor {
             CredentialKind::Token => "token",
             CredentialKind::Key => "key",
             CredentialKind::Forward => "forward",
+            CredentialKind::Application => "application",
         };
         Self {
             kind: kind.to_owned(),

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use http::HeaderValue;
+use http::request::Parts;
 use radial_auth::ticket::{TICKET_BYTES, TooManyTickets};
 use radial_auth::{
     ApiKey, Cache, Fingerprint, KeyHash, KeyId, KeyRecord, Refused, Tickets, Tokens, key,
@@ -12,6 +13,7 @@ use radial_hub::Hub;
 use radial_protocol::names::Id;
 use radial_protocol::{Grants, TenantId, TimeMs};
 
+use super::application::{self, Application, Denied};
 use super::client::Client;
 use super::forward::{Forward, NoAnswer};
 use super::refresh::Remote;
@@ -34,6 +36,8 @@ pub(crate) struct Auth {
     /// Those that operators have made.
     stored: Mutex<HashMap<KeyId, Parsed>>,
     tenants: HashSet<TenantId>,
+    /// The application around the hub, if that says who asks.
+    application: Option<Application>,
     /// The cookie that may hold a token.
     pub(crate) cookie: Option<String>,
     /// Whether a token may stand in the URL.
@@ -48,6 +52,7 @@ pub(super) struct Known {
     pub(super) forward: Vec<Forward>,
     pub(super) keys: HashMap<KeyId, Arc<KeyRecord>>,
     pub(super) tenants: HashSet<TenantId>,
+    pub(super) application: Option<Application>,
     pub(super) cookie: Option<String>,
     pub(super) query_tokens: bool,
 }
@@ -90,7 +95,7 @@ impl From<Refused> for Unknown {
 
 impl Auth {
     pub(super) fn of(known: Known) -> Self {
-        let Known { tokens, remotes, client, forward, keys, tenants, cookie, query_tokens } = known;
+        let Known { tokens, remotes, client, forward, keys, tenants, .. } = known;
         Self {
             tokens: RwLock::new(tokens),
             remotes,
@@ -101,20 +106,41 @@ impl Auth {
             keys,
             stored: Mutex::default(),
             tenants,
-            cookie,
-            query_tokens,
+            application: known.application,
+            cookie: known.cookie,
+            query_tokens: known.query_tokens,
         }
     }
 
     /// Whether any cookie could be a credential here.
     pub(crate) fn reads_cookies(&self) -> bool {
-        self.cookie.is_some() || !self.forward.is_empty()
+        self.cookie.is_some() || !self.forward.is_empty() || self.application.is_some()
+    }
+
+    /// Whether the application around the hub says who asks.
+    pub(crate) fn asks_application(&self) -> bool {
+        self.application.is_some()
+    }
+
+    /// Whom the application around the hub knows a request by.
+    pub(crate) async fn application(&self, parts: Parts) -> Result<Shown, Unknown> {
+        let Some(application) = &self.application else { return Err(Refused::Malformed.into()) };
+        match application.ask(parts).await {
+            Ok(grants) if self.is_tenant(&grants.tenant) => Ok(Shown::Grants(Arc::new(grants))),
+            Ok(_) => Err(Refused::BeyondAuthority.into()),
+            Err(Denied::Unknown) => Err(Refused::Malformed.into()),
+            Err(Denied::Unavailable) => Err(Unknown::NoAnswer),
+        }
     }
 
     /// What `Authorization: Bearer` carries: an API key or a token.
     pub(crate) async fn bearer(&self, text: &str, hub: &Hub) -> Result<Shown, Unknown> {
         if text.starts_with(key::PREFIX) {
             return Ok(self.key(text, hub)?);
+        }
+        if self.application.is_some() {
+            let head = application::head_with_token(text).ok_or(Refused::Malformed)?;
+            return self.application(head).await;
         }
         self.token(text, hub).await
     }

@@ -9,6 +9,7 @@ use radial_auth::{Authority, KeyRecord, Tenants, Tokens};
 use radial_hub::Hub;
 use radial_protocol::{TenantId, TimeMs};
 
+use super::application::Application;
 use super::authenticator::{Auth, Known};
 use super::client::{self, Client, UrlError};
 use super::forward::Forward;
@@ -81,8 +82,9 @@ impl Auth {
     ///
     /// # Errors
     /// Nobody could.
-    pub(crate) fn check(config: &Config, mode: Mode, hub: &Hub) -> Result<(), AuthError> {
-        if mode == Mode::Serve && names_nobody(config) && hub.keys().is_empty() {
+    pub(crate) fn check(&self, config: &Config, mode: Mode, hub: &Hub) -> Result<(), AuthError> {
+        let is_empty = names_nobody(config) && !self.asks_application();
+        if mode == Mode::Serve && is_empty && hub.keys().is_empty() {
             return Err(AuthError::None);
         }
         Ok(())
@@ -93,9 +95,13 @@ impl Auth {
     /// # Errors
     /// Somebody is named and the mode asks for no credentials, or a key is not usable; or nobody
     /// is named, and there is no data folder that could hold keys: see [`Self::check`].
-    pub(crate) fn new(config: &Config, mode: Mode) -> Result<Self, AuthError> {
+    pub(crate) fn new(
+        config: &Config,
+        mode: Mode,
+        application: Option<Application>,
+    ) -> Result<Self, AuthError> {
         let auth = &config.auth;
-        let is_empty = names_nobody(config);
+        let is_empty = names_nobody(config) && application.is_none();
         match mode {
             Mode::Serve if is_empty && !config.server.data.is_dir() => {
                 return Err(AuthError::None);
@@ -131,6 +137,7 @@ impl Auth {
             forward,
             keys,
             tenants: known,
+            application,
             cookie: auth.cookie.clone(),
             query_tokens: auth.query_tokens,
         }))

@@ -57,10 +57,15 @@ impl FromRequestParts<Arc<App>> for MaybeCaller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
-        if app.mode == Mode::Serve && !shown::is_there(app, parts) {
+        let is_bare = app.mode == Mode::Serve && !shown::is_there(app, parts);
+        if is_bare && !app.auth.asks_application() {
             return Ok(Self(None));
         }
-        Caller::from_request_parts(parts, app).await.map(Some).map(Self)
+        match Caller::from_request_parts(parts, app).await {
+            // The application may know a request by what nobody else sees in it; or not yet.
+            Err(_) if is_bare => Ok(Self(None)),
+            asked => asked.map(Some).map(Self),
+        }
     }
 }
 

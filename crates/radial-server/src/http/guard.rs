@@ -5,10 +5,10 @@
 //! page from elsewhere could reach a loopback port through the browser of the person in front of
 //! it; it cannot choose the `Host` and `Origin` that the browser sends (protocol §6).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -20,9 +20,25 @@ use super::proxies::Peer;
 use super::refusal::{self, REQUEST_ID, Refusal};
 use crate::app::App;
 
+/// The address of a client that nobody knows the address of.
+const UNKNOWN_PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
 /// Names one request in its answer and in the log.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
+
+/// Says whose a request is that came through somebody else's server. Where that does not know
+/// (`ConnectInfo` is not there), the address is the unspecified one, and no limit counts by it.
+pub(crate) async fn name_peer(
+    State(https): State<bool>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let known = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let address = known.map_or(UNKNOWN_PEER, |ConnectInfo(address)| *address);
+    request.extensions_mut().insert(Peer { address, tls: https });
+    next.run(request).await
+}
 
 /// What is known of a request before anybody has asked who it is.
 #[derive(Clone, Copy, Debug)]

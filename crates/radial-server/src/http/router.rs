@@ -15,10 +15,19 @@ use crate::app::{App, Mode};
 
 /// The whole HTTP surface.
 pub(crate) fn router(app: Arc<App>) -> Router {
+    finish(routes(&app).fallback(not_found), app)
+}
+
+/// The same inside somebody's application, which answers itself for the paths that are not here.
+pub(crate) fn embedded_router(app: Arc<App>, https: bool) -> Router {
+    finish(routes(&app), app).layer(from_fn_with_state(https, guard::name_peer))
+}
+
+fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     let mut router = Router::new();
     for route in ROUTES {
         if route.access != Access::Developer || app.mode == Mode::Dev {
-            router = router.route(route.path, route.handler(&app));
+            router = router.route(route.path, route.handler(app));
         }
     }
     for alias in &app.aliases {
@@ -29,7 +38,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         }
     }
     router
-        .fallback(not_found)
+}
+
+fn finish(router: Router<Arc<App>>, app: Arc<App>) -> Router {
+    router
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&app), guard::guard))
         .with_state(app)

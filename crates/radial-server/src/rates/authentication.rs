@@ -43,6 +43,10 @@ impl Rates {
     }
 
     fn authentications(&self, address: IpAddr) -> Option<(Rate, Key)> {
+        if address.is_unspecified() {
+            // One guesser must not lock out everybody else whose address is not known.
+            return None;
+        }
         let rate = Rate::a_minute(self.limits.bad_credentials)?;
         Some((rate, Scope::BadCredentials.key(self.seed, &[&subscriber(address)])))
     }

@@ -38,7 +38,7 @@ impl Rates {
         let limits = &self.limits;
         let tenant = grants.tenant.as_str().as_bytes();
         let mut wanted = vec![(Scope::Connections, limits.connections, &[][..])];
-        let address = subscriber(address);
+        let (is_known, address) = (!address.is_unspecified(), subscriber(address));
         let by_address: [&[u8]; 1] = [&address];
         let by_tenant: [&[u8]; 1] = [tenant];
         let user = grants.user.as_ref().map(|user| user.as_str().as_bytes());
@@ -46,7 +46,13 @@ impl Rates {
         if grants.credential.kind != CredentialKind::Local {
             wanted.push((Scope::ConnectionsTenant, limits.connections_tenant, &by_tenant));
             if grants.credential.kind != CredentialKind::Key {
-                wanted.push((Scope::ConnectionsAddress, limits.connections_address, &by_address));
+                if is_known {
+                    wanted.push((
+                        Scope::ConnectionsAddress,
+                        limits.connections_address,
+                        &by_address,
+                    ));
+                }
                 if user.is_some() {
                     wanted.push((Scope::ConnectionsUser, limits.connections_user, &by_user));
                 }

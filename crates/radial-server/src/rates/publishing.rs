@@ -66,7 +66,7 @@ impl Rates {
         let is_key = match grants.credential.kind {
             CredentialKind::Local => return Vec::new(),
             CredentialKind::Key => true,
-            CredentialKind::Token | CredentialKind::Forward => false,
+            CredentialKind::Token | CredentialKind::Forward | CredentialKind::Application => false,
         };
         let (requests, budget) = if is_key {
             (limits.publish_key, limits.events_key)
@@ -87,8 +87,10 @@ impl Rates {
                 let parts = [tenant, user.as_str().as_bytes()];
                 charge(Scope::PublishUser, limits.publish_user, &parts, 1);
             }
-            let address = subscriber(address);
-            charge(Scope::PublishAddress, limits.publish_address, &[&address], 1);
+            if !address.is_unspecified() {
+                let address = subscriber(address);
+                charge(Scope::PublishAddress, limits.publish_address, &[&address], 1);
+            }
         }
         charge(Scope::PublishTenant, limits.publish_tenant, &[tenant], 1);
         charges

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, header};
-use radial_auth::Refused;
+use http::{HeaderMap, HeaderValue, Method, header};
+use radial_auth::{Refused, key};
 use radial_protocol::{Code, Problem};
 
 use crate::app::App;
@@ -97,17 +97,21 @@ fn is_guess(refused: Refused) -> bool {
 async fn shown(app: &App, parts: &Parts) -> Result<Shown, Unknown> {
     let mut authorizations = parts.headers.get_all(header::AUTHORIZATION).iter();
     match (authorizations.next(), authorizations.next()) {
-        (Some(value), None) => {
+        (Some(value), None) if !is_for_application(app, value) => {
             let bearer = value.to_str().ok().and_then(bearer).ok_or(Refused::Malformed)?;
             return app.auth.bearer(bearer, &app.hub).await;
         }
         (Some(_), Some(_)) => return Err(Refused::Malformed.into()),
+        (Some(_), None) => return app.auth.application(head_for_application(parts)).await,
         (None, _) => {}
     }
     if is_stream(app, parts)
         && let Some(ticket) = parameter(parts, TICKET)
     {
         return app.auth.ticket(ticket, &app.hub);
+    }
+    if app.auth.asks_application() {
+        return app.auth.application(head_for_application(parts)).await;
     }
     if let Some(token) = parameter(parts, QUERY_TOKEN) {
         if !app.auth.query_tokens {
@@ -126,6 +130,23 @@ async fn shown(app: &App, parts: &Parts) -> Result<Shown, Unknown> {
         return Err(Refused::Malformed.into());
     }
     app.auth.cookies(&cookies, &app.hub).await
+}
+
+/// Whether the application around the hub is asked about this `Authorization`: the hub knows its
+/// own API keys.
+fn is_for_application(app: &App, value: &HeaderValue) -> bool {
+    let key = value.to_str().ok().and_then(bearer).filter(|text| text.starts_with(key::PREFIX));
+    app.auth.asks_application() && key.is_none()
+}
+
+/// What the application is shown of a request: no cookies that a page of another site made the
+/// browser send.
+fn head_for_application(parts: &Parts) -> Parts {
+    let mut parts = parts.clone();
+    if !cookies_count(&parts) {
+        parts.headers.remove(header::COOKIE);
+    }
+    parts
 }
 
 /// A ticket opens a stream, and nothing else.
