@@ -106,6 +106,7 @@ impl Maker {
             draft: Draft::new(head, &content),
             fingerprint: self.ids_given.then(|| Fingerprint(u128::from(number))),
             change: None,
+            repeat: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The order is: type, rights, schema, wishes. Whoever may not publish a type learns nothing of
 //! its schema.
 
-use radial_log::{Change, Conflict, Effect, Entry, Fingerprint};
+use radial_log::{Change, Conflict, Effect, Entry};
 use radial_protocol::envelope::PublishRequest;
 use radial_protocol::event::{Content, Draft, EntityRef, Head, Priority, Scope};
 use radial_protocol::grants::{Grants, any_matches};
@@ -12,16 +12,18 @@ use radial_protocol::problem::Violation;
 use radial_protocol::{Code, Problem};
 use radial_registry::{EntityId, EventType, Pointer, Policy, Registry, SchemaVersion, StateChange};
 use serde_json::Value;
-use xxhash_rust::xxh3::Xxh3;
+
+use crate::runtime::Runtime;
+use crate::sameness::{fingerprint, repeat};
 
 /// Checks a request and makes its event, without a place yet.
 ///
-/// `new_id` is called if the publisher gave no id.
+/// The runtime makes the id if the publisher gave none.
 pub(crate) fn admit(
     registry: &Registry,
     grants: &Grants,
     request: &PublishRequest,
-    new_id: impl FnOnce() -> String,
+    runtime: &Runtime,
 ) -> Result<Entry, Problem> {
     let event_type = registry
         .get(request.event_type.as_str())
@@ -35,7 +37,7 @@ pub(crate) fn admit(
     let (priority, ttl_ms) = check_wishes(policy, request)?;
     let event_id = match &request.event_id {
         Some(id) => id.clone(),
-        None => EventId::new(&new_id())
+        None => EventId::new(&runtime.uuid())
             .map_err(|error| Problem::new(Code::Internal, error.to_string()))?,
     };
     let fingerprint =
@@ -63,7 +65,11 @@ pub(crate) fn admit(
         timestamp: request.timestamp,
         causation_id: request.causation_id.as_ref(),
     };
-    Ok(Entry { draft: Draft::new(head, &content), fingerprint, change })
+    let repeat = policy
+        .dedupe
+        .as_ref()
+        .map(|dedupe| repeat(dedupe, request, version, &head, &data, runtime.uptime()));
+    Ok(Entry { draft: Draft::new(head, &content), fingerprint, change, repeat })
 }
 
 /// A type that is not registered, with the nearest one that the credential may publish.
@@ -259,34 +265,4 @@ fn check_wishes(
         return conflict("an event that changes a channel's entity cannot have an audience");
     }
     Ok((request.priority.unwrap_or(policy.priority), request.ttl_ms.or(policy_ttl_ms)))
-}
-
-/// A hash of what must be equal for two publishes to be the same (protocol §3).
-fn fingerprint(
-    request: &PublishRequest,
-    version: &SchemaVersion,
-    user: Option<&UserId>,
-) -> Fingerprint {
-    let mut hasher = Xxh3::new();
-    let mut part = |text: &str| {
-        hasher.update(&(text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
-    };
-    part(request.event_type.as_str());
-    part(version.name());
-    part(request.channel.as_str());
-    part(user.map_or("", UserId::as_str));
-    part(&request.data);
-    if let Some(audience) = &request.audience {
-        // The lists are sets: the order in which they were written is no difference.
-        let mut names: Vec<String> = Vec::new();
-        names.extend(audience.users.iter().map(|user| format!("user {user}")));
-        names.extend(audience.sessions.iter().map(|session| format!("session {session}")));
-        names.extend(audience.roles.iter().map(|role| format!("role {role}")));
-        names.sort_unstable();
-        for name in &names {
-            part(name);
-        }
-    }
-    Fingerprint(hasher.digest128())
 }

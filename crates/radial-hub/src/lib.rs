@@ -14,6 +14,7 @@ mod history;
 mod hub;
 mod publish;
 mod runtime;
+mod sameness;
 mod snapshot;
 mod stats;
 mod subscription;

@@ -49,7 +49,7 @@ impl Hub {
             results.push(match entry {
                 Err(problem) => Some(Err(problem)),
                 Ok(entry) if entry.draft.head.persistence == Persistence::Live => {
-                    let accepted = accepted_live(&entry);
+                    let accepted = self.accept_live(&entry);
                     timeline.publish([Arc::new(entry.draft.place(None, now, None))]);
                     Some(Ok(accepted))
                 }
@@ -72,7 +72,9 @@ impl Hub {
             }
         }
         let results: Vec<PublishResult> = results.into_iter().flatten().collect();
-        self.count(&results);
+        for problem in results.iter().filter_map(|result| result.as_ref().err()) {
+            self.stats.refuse_event(problem.code);
+        }
         Ok(results)
     }
 
@@ -86,9 +88,8 @@ impl Hub {
         requests: Vec<Result<PublishRequest, Problem>>,
     ) -> Result<Vec<Accepted>, Problem> {
         let published = self.try_publish_atomic(grants, requests).await;
-        match &published {
-            Ok(accepted) => accepted.iter().for_each(|accepted| self.count_accepted(accepted)),
-            Err(problem) => self.stats.refuse_event(problem.code),
+        if let Err(problem) = &published {
+            self.stats.refuse_event(problem.code);
         }
         published
     }
@@ -116,7 +117,7 @@ impl Hub {
             return Err(Problem::new(Code::PolicyConflict, detail));
         }
         if first == Some(Persistence::Live) {
-            let accepted = entries.iter().map(accepted_live).collect();
+            let accepted = entries.iter().map(|entry| self.accept_live(entry)).collect();
             timeline.publish(
                 entries.into_iter().map(|entry| Arc::new(entry.draft.place(None, now, None))),
             );
@@ -133,7 +134,7 @@ impl Hub {
     }
 
     fn admit(&self, grants: &Grants, request: &PublishRequest) -> Result<Entry, Problem> {
-        admit(&self.registry, grants, request, || self.runtime.uuid())
+        admit(&self.registry, grants, request, &self.runtime)
     }
 
     async fn append(
@@ -150,15 +151,26 @@ impl Hub {
         self.log.append(append).await.map_err(|error| self.append_problem(grants, error))
     }
 
+    /// Counts what became of an entry, and answers it.
     fn answer(
         &self,
         grants: &Grants,
         expected: Expected,
         outcome: Option<&Outcome>,
     ) -> PublishResult {
-        let (standing, duplicate) = match outcome {
-            Some(Outcome::Appended(standing)) => (standing, false),
-            Some(Outcome::Duplicate(standing)) => (standing, true),
+        let (event_id, standing, duplicate) = match outcome {
+            Some(Outcome::Appended(standing)) => {
+                self.stats.accept(expected.persistence);
+                (expected.event_id, standing, false)
+            }
+            Some(Outcome::Duplicate(standing)) => {
+                self.stats.duplicate();
+                (expected.event_id, standing, true)
+            }
+            Some(Outcome::Deduplicated(first, standing)) => {
+                self.stats.deduplicate();
+                (first.clone(), standing, true)
+            }
             Some(Outcome::Mismatch) => return Err(mismatch()),
             Some(Outcome::NotTaken(error)) => {
                 return Err(self.append_problem(grants, error.clone()));
@@ -167,7 +179,7 @@ impl Hub {
             None => return Err(Problem::new(Code::Internal, "the log gave no outcome")),
         };
         Ok(Accepted {
-            event_id: expected.event_id,
+            event_id,
             cursor: Some(standing.cursor),
             offset: Some(standing.cursor.offset),
             entity_version: standing.entity_version,
@@ -220,20 +232,15 @@ impl Hub {
         problem
     }
 
-    fn count(&self, results: &[PublishResult]) {
-        for result in results {
-            match result {
-                Ok(accepted) => self.count_accepted(accepted),
-                Err(problem) => self.stats.refuse_event(problem.code),
-            }
-        }
-    }
-
-    fn count_accepted(&self, accepted: &Accepted) {
-        if accepted.duplicate {
-            self.stats.duplicate();
-        } else {
-            self.stats.accept(accepted.persistence);
+    fn accept_live(&self, entry: &Entry) -> Accepted {
+        self.stats.accept(Persistence::Live);
+        Accepted {
+            event_id: entry.draft.head.event_id.clone(),
+            cursor: None,
+            offset: None,
+            entity_version: None,
+            duplicate: false,
+            persistence: Persistence::Live,
         }
     }
 }
@@ -242,17 +249,6 @@ impl Expected {
     fn of(index: usize, entry: &Entry) -> Self {
         let head = &entry.draft.head;
         Self { index, event_id: head.event_id.clone(), persistence: head.persistence }
-    }
-}
-
-fn accepted_live(entry: &Entry) -> Accepted {
-    Accepted {
-        event_id: entry.draft.head.event_id.clone(),
-        cursor: None,
-        offset: None,
-        entity_version: None,
-        duplicate: false,
-        persistence: Persistence::Live,
     }
 }
 

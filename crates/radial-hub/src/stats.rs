@@ -12,6 +12,7 @@ use radial_protocol::problem::Code;
 pub struct Stats {
     accepted: [AtomicU64; 3],
     duplicates: AtomicU64,
+    deduplicated: AtomicU64,
     delivered: AtomicU64,
     expired: AtomicU64,
     refused_events: Mutex<ByCode>,
@@ -27,6 +28,8 @@ pub struct Tallies {
     pub accepted: Vec<(&'static str, u64)>,
     /// Events that were known already.
     pub duplicates: u64,
+    /// Events that repeated the latest of their key, and were not added.
+    pub deduplicated: u64,
     /// Events given to connections, once per connection.
     pub delivered: u64,
     /// Events held back because their time to live was over, once per connection.
@@ -46,6 +49,10 @@ impl Stats {
 
     pub(crate) fn duplicate(&self) {
         self.duplicates.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn deduplicate(&self) {
+        self.deduplicated.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn refuse_event(&self, code: Code) {
@@ -70,6 +77,7 @@ impl Stats {
         Tallies {
             accepted: names.into_iter().zip(self.accepted.iter().map(load)).collect(),
             duplicates: load(&self.duplicates),
+            deduplicated: load(&self.deduplicated),
             delivered: load(&self.delivered),
             expired: load(&self.expired),
             refused_events: list(&self.refused_events),

@@ -42,7 +42,12 @@ fn entry(id: &str, data: &str) -> Entry {
     let head = Head::new(EventId::new(id).unwrap(), event_type);
     let content =
         Content { tenant: &acme(), data, version: "1", timestamp: None, causation_id: None };
-    Entry { draft: Draft::new(head, &content), fingerprint: Some(Fingerprint(1)), change: None }
+    Entry {
+        draft: Draft::new(head, &content),
+        fingerprint: Some(Fingerprint(1)),
+        change: None,
+        repeat: None,
+    }
 }
 
 fn append(entries: Vec<Entry>) -> Append {
@@ -94,7 +99,8 @@ fn the_state_of_an_entity_is_held_once_however_many_events_of_an_append_change_i
     let tenant = log.tenant(&acme()).unwrap();
     let mut sequencing = tenant.sequencing.lock().unwrap_or_else(PoisonError::into_inner);
     let append = append(entries.collect());
-    let decided = tenant.decide(&mut sequencing, &log.store, append, &Slot::new(), None).unwrap();
+    let decided =
+        tenant.decide(&mut sequencing, &log.store, append, &Slot::new(), None, 1).unwrap();
     let bytes: usize = decided.placed.iter().map(Placed::memory_bytes).sum();
     assert_eq!(decided.placed.len(), CHANGES);
     assert!(bytes < 2 * ENTITY_STATE_BYTES_MAX, "{bytes} bytes for one state");

@@ -172,19 +172,23 @@ impl EmbeddedLog {
             Err(refusal @ (AppendError::Full(_) | AppendError::Poisoned)) => Some(refusal),
             Err(refusal) => return Err(refusal),
         };
-        let tenant = self.tenant(&append.tenant).ok_or(AppendError::UnknownTenant)?;
+        let (tenant, tenants) = {
+            let tenants = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+            (tenants.get(&append.tenant).cloned(), tenants.len())
+        };
+        let tenant = tenant.ok_or(AppendError::UnknownTenant)?;
         let slot = Slot::new();
         let mut sequencing = tenant.sequencing.lock().unwrap_or_else(PoisonError::into_inner);
         let refusal = refusal.or_else(|| sequencing.full.clone().map(AppendError::Full));
-        let decided = tenant.decide(&mut sequencing, &self.store, append, &slot, refusal).map_err(
-            |error| match error {
+        let decided = tenant
+            .decide(&mut sequencing, &self.store, append, &slot, refusal, tenants)
+            .map_err(|error| match error {
                 DecideError::Refused(error) => error,
                 DecideError::Store(error) => {
                     tracing::error!(%error, "the index could not be read");
                     AppendError::Poisoned
                 }
-            },
-        )?;
+            })?;
         let mut waits = decided.waits;
         if !decided.placed.is_empty() {
             let durable = decided

@@ -3,9 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use radial_protocol::event::{Draft, EntityRef, Event, Head, TimeMs};
-use radial_protocol::names::Id;
+use radial_protocol::names::{EventId, Id};
 use radial_protocol::{ChannelName, Cursor, Epoch, Name, Offset, Pattern, TenantId};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,24 @@ pub struct Entry {
     pub fingerprint: Option<Fingerprint>,
     /// What the event does to an entity, if it is about one.
     pub change: Option<Change>,
+    /// Given if the event is dropped where it repeats the latest of its key.
+    pub repeat: Option<Repeat>,
+}
+
+/// What makes an event a repeat of the latest accepted one of its key.
+///
+/// It is a policy of publishers that say the same twice, decided in memory as well as it can be:
+/// what is exact is the event's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    /// A hash of what events have in common that are compared with each other.
+    pub key: u128,
+    /// A hash of what must be equal.
+    pub content: u128,
+    /// How long after the latest accepted event an equal one is dropped.
+    pub window: Duration,
+    /// When the event came, in the hub's uptime.
+    pub at: Duration,
 }
 
 /// Events of one publish request, of one tenant. They are one record: after a crash all of them
@@ -57,6 +76,9 @@ pub enum Outcome {
     Appended(Standing),
     /// Its id was known with the same fingerprint; it stands here since then.
     Duplicate(Standing),
+    /// It repeats the latest accepted event of its key, which is this one and stands here; nothing
+    /// was added. Never given for an event of an atomic batch.
+    Deduplicated(EventId, Standing),
     /// Its id was known with another fingerprint; nothing was added.
     Mismatch,
     /// Its change to an entity is not accepted; nothing was added.

@@ -47,7 +47,7 @@ pub use entity::{Change, Conflict, ENTITY_STATE_BYTES_MAX, Effect, Refused, Refu
 pub use event_log::{
     Append, AppendError, AppendFuture, Bounds, Entity, EntityPages, EntitySelection, Entry,
     EventLog, Fingerprint, Health, Item, Missing, MissingReason, OnCommit, Outcome, Page,
-    PageLimit, ReadError, Standing, Usage,
+    PageLimit, ReadError, Repeat, Standing, Usage,
 };
 pub use renewal::renew_epochs;
 pub use settings::{Durability, Keep, Retention, Settings};

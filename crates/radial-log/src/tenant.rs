@@ -14,8 +14,12 @@ use crate::record::{Changed, KnownId, Placed, TenantNo};
 use crate::slot::Slot;
 use crate::store::{HeadPlace, Store, StoreError, TenantRow};
 
+mod decided;
+mod repeats;
 mod staged;
 
+pub(crate) use decided::{DecideError, Decided};
+use repeats::{Latest, Repeats};
 use staged::Staged;
 
 /// How long an id is known (protocol §3).
@@ -46,6 +50,8 @@ pub(crate) struct Sequencing {
     young_ids: HashMap<EventId, YoungId>,
     /// Entities whose last change is not in the store yet, by their keys.
     young_entities: HashMap<String, Arc<Changed>>,
+    /// Events that others may repeat.
+    repeats: Repeats,
     /// Which limit of the tenant is reached, if any: its writes are refused.
     pub(crate) full: Option<String>,
 }
@@ -70,16 +76,6 @@ pub(crate) struct Visible {
     pub(crate) young_entities: HashMap<String, Arc<Changed>>,
 }
 
-/// What became of an append before it is committed.
-#[derive(Debug, Default)]
-pub(crate) struct Decided {
-    pub(crate) outcomes: Vec<Outcome>,
-    /// Commits of others that the answer must wait for: duplicates of what is not committed yet.
-    pub(crate) waits: Vec<Arc<Slot>>,
-    /// What is to be written, if anything.
-    pub(crate) placed: Vec<Placed>,
-}
-
 impl Tenant {
     pub(crate) fn new(id: TenantId, row: TenantRow) -> Self {
         let TenantRow { no, epoch, head, first, lost } = row;
@@ -88,6 +84,7 @@ impl Tenant {
             last_received_at: head.received_at(),
             young_ids: HashMap::new(),
             young_entities: HashMap::new(),
+            repeats: Repeats::default(),
             full: None,
         };
         let usage = Mutex::new(head.usage());
@@ -130,7 +127,7 @@ impl Tenant {
     /// Decides duplicates and versions, and gives places, in one step.
     ///
     /// `slot` is completed when what is placed here has been committed. With a `refusal` nothing is
-    /// placed, and only what is known is answered.
+    /// placed, and only what is known is answered. So many `tenants` share what is remembered.
     pub(crate) fn decide(
         &self,
         sequencing: &mut Sequencing,
@@ -138,6 +135,7 @@ impl Tenant {
         append: Append,
         slot: &Arc<Slot>,
         refusal: Option<AppendError>,
+        tenants: usize,
     ) -> Result<Decided, DecideError> {
         let received_at = append.now.max(sequencing.last_received_at);
         let known = self.look_up(sequencing, store, &append, received_at)?;
@@ -158,17 +156,24 @@ impl Tenant {
                     Outcome::Mismatch if atomic => return Err(AppendError::BatchMismatch.into()),
                     outcome => outcome,
                 },
-                None => match self.place(sequencing, store, &mut staged, entry)? {
-                    Ok(standing) => Outcome::Appended(standing),
-                    Err(refused) if atomic => {
-                        return Err(AppendError::BatchRefused { index, refused }.into());
+                None => match self.repeated(sequencing, store, &staged, &entry)? {
+                    // A part of a whole is not left out.
+                    Some(first) if !atomic => {
+                        decided.waits.push(first.slot);
+                        Outcome::Deduplicated(first.event_id, first.standing)
                     }
-                    Err(refused) => Outcome::Refused(refused),
+                    _ => match self.add(sequencing, store, &mut staged, entry, slot)? {
+                        Ok(standing) => Outcome::Appended(standing),
+                        Err(refused) if atomic => {
+                            return Err(AppendError::BatchRefused { index, refused }.into());
+                        }
+                        Err(refused) => Outcome::Refused(refused),
+                    },
                 },
             };
             decided.outcomes.push(outcome);
         }
-        decided.placed = sequencing.adopt(staged, slot);
+        decided.placed = sequencing.adopt(staged, slot, tenants);
         Ok(decided)
     }
 
@@ -263,7 +268,7 @@ impl Tenant {
         entry: Entry,
     ) -> Result<Result<Standing, Box<Refused>>, StoreError> {
         let cursor = self.cursor(staged.next);
-        let Entry { draft, fingerprint, change } = entry;
+        let Entry { draft, fingerprint, change, repeat: _ } = entry;
         let Some(change) = change else {
             let event = Arc::new(draft.place(Some(cursor), staged.received_at, None));
             let batch = staged.batch;
@@ -347,7 +352,7 @@ fn forget(young: &mut HashMap<String, Arc<Changed>>, stored: &[Placed]) {
 
 impl Sequencing {
     /// Takes over what was staged.
-    fn adopt(&mut self, staged: Staged, slot: &Arc<Slot>) -> Vec<Placed> {
+    fn adopt(&mut self, staged: Staged, slot: &Arc<Slot>, tenants: usize) -> Vec<Placed> {
         if staged.placed.is_empty() {
             return Vec::new();
         }
@@ -362,26 +367,10 @@ impl Sequencing {
                 .into_iter()
                 .map(|(id, known)| (id, YoungId { known, slot: Arc::clone(slot) })),
         );
+        for latest in staged.latest.into_values() {
+            self.repeats.remember(latest, tenants);
+        }
         staged.placed
-    }
-}
-
-/// Why nothing was decided.
-#[derive(Debug)]
-pub(crate) enum DecideError {
-    Refused(AppendError),
-    Store(StoreError),
-}
-
-impl From<AppendError> for DecideError {
-    fn from(error: AppendError) -> Self {
-        Self::Refused(error)
-    }
-}
-
-impl From<StoreError> for DecideError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
     }
 }
 

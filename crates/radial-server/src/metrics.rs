@@ -115,6 +115,12 @@ impl Collector for Snapshot {
             "Publishes of an eventId that was known already.",
             tallies.duplicates,
         )?;
+        counter(
+            &mut encoder,
+            "deduplicated_events",
+            "Publishes that repeated the latest event of their key, and added nothing.",
+            tallies.deduplicated,
+        )?;
         counters(
             &mut encoder,
             "refused_events",

@@ -183,7 +183,7 @@ impl Act {
             timestamp: None,
             causation_id: None,
         };
-        Entry { draft: Draft::new(head, &content), fingerprint: None, change: None }
+        Entry { draft: Draft::new(head, &content), fingerprint: None, change: None, repeat: None }
     }
 
     /// Reads an event of the control log; `None` for one that this version does not know.

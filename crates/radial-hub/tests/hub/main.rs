@@ -10,6 +10,7 @@
 mod support;
 
 mod control;
+mod dedupe;
 mod entities;
 mod order;
 mod publishing;

@@ -82,7 +82,7 @@ async fn publish(test: &TestHub, accepted: &Accepted, mut rng: fastrand::Rng) {
                 let event = if durable {
                     json!({"eventType": "user.updated", "eventData": {"userId": "u"}, "channel": channel})
                 } else {
-                    json!({"eventType": "session.activity", "eventData": {}, "channel": channel})
+                    json!({"eventType": "client.report", "eventData": {}, "channel": channel})
                 };
                 (channel.to_owned(), request(&event))
             })
@@ -98,7 +98,7 @@ fn note(accepted: &Accepted, answers: impl Iterator<Item = (String, PublishResul
     let mut accepted = accepted.lock().unwrap();
     for (channel, answer) in answers {
         let answer = answer.unwrap();
-        // `session.activity` is not broadcast: it takes an offset that no subscriber sees.
+        // `client.report` is not broadcast: it takes an offset that no subscriber sees.
         if answer.persistence == Persistence::Durable {
             accepted.insert(answer.offset.unwrap().get(), channel);
         }

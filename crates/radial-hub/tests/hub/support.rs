@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use radial_fanout::TimelineLimit;
@@ -20,6 +21,8 @@ use radial_registry::Registry;
 pub(crate) struct TestHub {
     pub(crate) hub: Arc<Hub>,
     pub(crate) grants: Arc<Grants>,
+    /// How long it runs, in milliseconds. The time of day goes with it.
+    pub(crate) clock: Arc<AtomicU64>,
     _folder: tempfile::TempDir,
 }
 
@@ -48,9 +51,27 @@ impl TestHub {
         change(&mut config);
         let random = std::sync::Mutex::new(fastrand::Rng::with_seed(7));
         let random = move || random.lock().unwrap().u64(..);
-        let runtime = Runtime::new(|| TimeMs(1_000), || Duration::ZERO, random);
+        let clock = Arc::<AtomicU64>::default();
+        let (now, uptime) = (Arc::clone(&clock), Arc::clone(&clock));
+        let runtime = Runtime::new(
+            move || TimeMs(1_000 + now.load(Ordering::SeqCst)),
+            move || Duration::from_millis(uptime.load(Ordering::SeqCst)),
+            random,
+        );
         let hub = Arc::new(Hub::open(config, runtime).unwrap());
-        Self { hub, grants: Arc::new(Grants::everything(tenant)), _folder: folder }
+        Self { hub, grants: Arc::new(Grants::everything(tenant)), clock, _folder: folder }
+    }
+
+    /// A hub that knows these types beside the built-in ones.
+    pub(crate) fn with_types(types: &serde_json::Value) -> Self {
+        let types = serde_json::json!({ "types": types });
+        let registry = Registry::builtin().with_document("test.json", &types).unwrap();
+        Self::with_config(|config| config.registry = Arc::new(registry))
+    }
+
+    /// Lets so much time pass.
+    pub(crate) fn pass_ms(&self, ms: u64) {
+        self.clock.fetch_add(ms, Ordering::SeqCst);
     }
 
     pub(crate) fn new() -> Self {
@@ -82,7 +103,7 @@ pub(crate) async fn fill(folder: &Path, count: usize) {
             timestamp: None,
             causation_id: None,
         };
-        Entry { draft: Draft::new(head, &content), fingerprint: None, change: None }
+        Entry { draft: Draft::new(head, &content), fingerprint: None, change: None, repeat: None }
     };
     let events: Vec<usize> = (0..count).collect();
     for batch in events.chunks(10_000) {

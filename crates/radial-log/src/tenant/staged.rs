@@ -9,7 +9,7 @@ use radial_protocol::Offset;
 use radial_protocol::event::TimeMs;
 use radial_protocol::names::EventId;
 
-use super::{Sequencing, YoungId};
+use super::{Latest, Sequencing, YoungId};
 use crate::event_log::Entry;
 use crate::record::{Changed, KnownId, Placed};
 use crate::slot::Slot;
@@ -23,6 +23,8 @@ pub(super) struct Staged {
     pub(super) ids: HashMap<EventId, KnownId>,
     /// Which of `placed` changed an entity last, by the entity's key.
     entities: HashMap<String, usize>,
+    /// The newest of `placed` that may be repeated, by their keys.
+    pub(super) latest: HashMap<u128, Latest>,
 }
 
 impl Staged {
@@ -34,6 +36,7 @@ impl Staged {
             placed: Vec::new(),
             ids: HashMap::new(),
             entities: HashMap::new(),
+            latest: HashMap::new(),
         }
     }
 
@@ -60,5 +63,12 @@ impl Staged {
         entry.fingerprint?;
         let known = *self.ids.get(&entry.draft.head.event_id)?;
         Some(YoungId { known, slot: Arc::clone(slot) })
+    }
+    pub(super) fn latest(&self, key: u128) -> Option<&Latest> {
+        self.latest.get(&key)
+    }
+
+    pub(super) fn remember(&mut self, latest: Latest) {
+        self.latest.insert(latest.repeat.key, latest);
     }
 }

@@ -166,6 +166,7 @@ fn entry_with(id: &str, persistence: Persistence, fingerprint: Option<u128>) -> 
         draft: Draft::new(head, &content),
         fingerprint: fingerprint.map(Fingerprint),
         change: None,
+        repeat: None,
     }
 }
 
