@@ -33,6 +33,9 @@ pub struct KeyRecord {
     /// Event types that may be received.
     #[serde(default)]
     pub subscribe: Vec<Pattern>,
+    /// Sinks that it stands for: it may receive what the registry routes to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Name>,
     /// Channels that may be published to and received from.
     #[serde(default = "all")]
     pub channels: Vec<Pattern>,
@@ -136,6 +139,7 @@ impl KeyRecord {
             roles: self.roles.clone(),
             publish: self.publish.clone(),
             subscribe: self.subscribe.clone(),
+            routes: self.routes.clone(),
             channels: self.channels.clone(),
             history: self.history,
             act_as: self.act_as,
@@ -233,12 +237,14 @@ mod tests {
     fn a_record_grants_what_it_says_in_its_own_tenants_alone() {
         let bare = record("").grants(TenantId::new("acme").unwrap(), None).unwrap();
         assert!(bare.publish.is_empty() && bare.subscribe.is_empty() && bare.roles.is_empty());
+        assert!(bare.routes.is_empty());
         assert!(!bare.history && !bare.act_as && !bare.scrape && !bare.sees_all);
         assert_eq!((bare.operator, bare.user), (None, None));
         assert!(record("").grants(TenantId::new("globex").unwrap(), None).is_none());
-        let rest = r#","publish":["card.*"],"actAs":true,"operator":"hub","roles":["bot"]"#;
+        let rest = r#","publish":["card.*"],"actAs":true,"operator":"hub","routes":["mails"]"#;
         let grants = record(rest).grants(TenantId::new("acme").unwrap(), Some(TimeMs(9))).unwrap();
         assert_eq!(grants.publish, [Pattern::new("card.*").unwrap()]);
+        assert_eq!(grants.routes, [Name::new("mails").unwrap()]);
         assert!(grants.act_as && grants.scrape && !grants.history);
         assert_eq!(grants.credential.expires, Some(TimeMs(9)));
     }

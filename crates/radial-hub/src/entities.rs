@@ -92,8 +92,8 @@ impl Hub {
         channels: Vec<Pattern>,
     ) -> Result<Filter, Problem> {
         let wanted = Selection { channels, types: vec![Pattern::All] };
-        let roles = Arc::clone(&self.subscribe_roles);
-        Filter::new(&wanted, Arc::clone(grants), roles, View::Subscriber)
+        let readership = Arc::clone(&self.readership);
+        Filter::new(&wanted, Arc::clone(grants), readership, View::Subscriber)
     }
 
     /// Whether somebody may see what an event with this head has changed.

@@ -70,7 +70,7 @@ impl Hub {
         let filter = Filter::new(
             &query.selection,
             Arc::clone(grants),
-            Arc::clone(&self.subscribe_roles),
+            Arc::clone(&self.readership),
             View::History,
         )?;
         let bounds = self.log.bounds(&grants.tenant).ok_or_else(no_log)?;

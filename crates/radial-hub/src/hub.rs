@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use radial_fanout::{Timeline, TimelineLimit, TimelineMemory};
 use radial_log::{Clock, Disk, EmbeddedLog, EventLog, Health};
-use radial_protocol::filter::SubscribeRoles;
+use radial_protocol::filter::Readership;
 use radial_protocol::{Code, Event, Problem, TenantId};
 use radial_registry::Registry;
 
@@ -83,7 +83,7 @@ pub enum Readiness {
 pub struct Hub {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) registry: Arc<Registry>,
-    pub(crate) subscribe_roles: Arc<SubscribeRoles>,
+    pub(crate) readership: Arc<Readership>,
     pub(crate) runtime: Runtime,
     pub(crate) stats: Stats,
     timelines: HashMap<TenantId, Arc<Timeline>>,
@@ -130,7 +130,7 @@ impl Hub {
             log,
             control,
             token_age_max: config.token_age_max,
-            subscribe_roles: Arc::new(subscribe_roles(&config.registry)),
+            readership: Arc::new(readership(&config.registry)),
             registry: config.registry,
             runtime,
             stats: Stats::default(),
@@ -222,10 +222,16 @@ impl Hub {
     }
 }
 
-fn subscribe_roles(registry: &Registry) -> SubscribeRoles {
-    registry
-        .iter()
-        .filter(|event_type| !event_type.policy.subscribe_roles.is_empty())
-        .map(|event_type| (event_type.name.clone(), event_type.policy.subscribe_roles.clone()))
-        .collect()
+fn readership(registry: &Registry) -> Readership {
+    let mut readership = Readership::default();
+    for event_type in registry.iter() {
+        let (name, policy) = (&event_type.name, &event_type.policy);
+        if !policy.subscribe_roles.is_empty() {
+            readership.roles.insert(name.clone(), policy.subscribe_roles.clone());
+        }
+        for sink in &policy.routes {
+            readership.routes.entry(sink.clone()).or_default().push(name.clone());
+        }
+    }
+    readership
 }

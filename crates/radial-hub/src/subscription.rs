@@ -139,8 +139,8 @@ impl Hub {
         wanted: &[Selection],
         grants: &Arc<Grants>,
     ) -> Result<Filter, Problem> {
-        let roles = Arc::clone(&self.subscribe_roles);
-        Filter::of_any(wanted, Arc::clone(grants), roles, View::Subscriber)
+        let readership = Arc::clone(&self.readership);
+        Filter::of_any(wanted, Arc::clone(grants), readership, View::Subscriber)
     }
 
     async fn open_snapshot(

@@ -11,8 +11,22 @@ use crate::grants::{Grants, any_matches};
 use crate::names::{EventTypeName, Name, Pattern};
 use crate::problem::{Code, Problem};
 
-/// The registry's `subscribeRoles`, for those types that have any.
-pub type SubscribeRoles = HashMap<EventTypeName, Vec<Name>>;
+/// What the registry says of who gets the events of a type.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readership {
+    /// `subscribeRoles`, of those types that have any.
+    pub roles: HashMap<EventTypeName, Vec<Name>>,
+    /// `routes`, the other way round: which types go to a sink.
+    pub routes: HashMap<Name, Vec<EventTypeName>>,
+}
+
+impl Readership {
+    /// The types that go to any of these sinks.
+    fn routed_to(&self, sinks: &[Name]) -> Vec<Pattern> {
+        let types = sinks.iter().filter_map(|sink| self.routes.get(sink)).flatten();
+        types.map(EventTypeName::pattern).collect()
+    }
+}
 
 /// What a reader asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,9 +54,9 @@ impl Selection {
         Ok(Self { channels: narrow(&self.channels, channels), types: narrow(&self.types, types) })
     }
 
-    /// What the grants leave of it.
-    fn granted(&self, grants: &Grants) -> Result<Self, Problem> {
-        self.within(&grants.channels, &grants.subscribe).map_err(|name| {
+    /// What is left of it inside granted channels and types.
+    fn granted(&self, channels: &[Pattern], types: &[Pattern]) -> Result<Self, Problem> {
+        self.within(channels, types).map_err(|name| {
             let detail = format!("the channel {name} is not among the granted channels");
             Problem::new(Code::Forbidden, detail)
         })
@@ -78,8 +92,10 @@ pub enum Verdict {
 #[derive(Clone, Debug)]
 pub struct Filter {
     selections: Vec<Selection>,
+    /// The part of what was asked for that the registry routes to a sink of the grants.
+    routed: Vec<Selection>,
     grants: Arc<Grants>,
-    subscribe_roles: Arc<SubscribeRoles>,
+    readership: Arc<Readership>,
     view: View,
 }
 
@@ -93,10 +109,10 @@ impl Filter {
     pub fn new(
         wanted: &Selection,
         grants: Arc<Grants>,
-        subscribe_roles: Arc<SubscribeRoles>,
+        readership: Arc<Readership>,
         view: View,
     ) -> Result<Self, Problem> {
-        Self::of_any(std::slice::from_ref(wanted), grants, subscribe_roles, view)
+        Self::of_any(std::slice::from_ref(wanted), grants, readership, view)
     }
 
     /// Narrows several selections to the grants, each by itself: what one of them admits is
@@ -107,27 +123,34 @@ impl Filter {
     pub fn of_any(
         wanted: &[Selection],
         grants: Arc<Grants>,
-        subscribe_roles: Arc<SubscribeRoles>,
+        readership: Arc<Readership>,
         view: View,
     ) -> Result<Self, Problem> {
-        let selections = wanted.iter().map(|wanted| wanted.granted(&grants));
-        let selections = selections.collect::<Result<_, _>>()?;
-        Ok(Self { selections, grants, subscribe_roles, view })
+        let granted = |types: &[Pattern]| {
+            let selections = wanted.iter().map(|wanted| wanted.granted(&grants.channels, types));
+            selections.collect::<Result<Vec<_>, _>>()
+        };
+        let selections = granted(&grants.subscribe)?;
+        let routed = match readership.routed_to(&grants.routes) {
+            types if types.is_empty() => Vec::new(),
+            types => granted(&types)?,
+        };
+        Ok(Self { selections, routed, grants, readership, view })
     }
 
-    /// What is left of the selections.
-    pub fn selections(&self) -> &[Selection] {
-        &self.selections
+    /// What is left of the selections, and what of them is routed to the reader.
+    pub fn selections(&self) -> impl Iterator<Item = &Selection> {
+        self.selections.iter().chain(&self.routed)
     }
 
     /// Every channel pattern of what is left, each once.
     pub fn channels(&self) -> Vec<Pattern> {
-        union(self.selections.iter().map(|selection| &selection.channels))
+        union(self.selections().map(|selection| &selection.channels))
     }
 
     /// Every type pattern of what is left, each once.
     pub fn types(&self) -> Vec<Pattern> {
-        union(self.selections.iter().map(|selection| &selection.types))
+        union(self.selections().map(|selection| &selection.types))
     }
 
     /// Whether this reader gets this event now.
@@ -146,17 +169,23 @@ impl Filter {
         self.shows(head)
     }
 
+    /// What is routed to the reader it gets as the sink that it stands for would: whoever the event
+    /// is for, also if it is not broadcast. Everything else must be admitted by all there is.
     fn shows(&self, head: &Head) -> bool {
-        (head.broadcast || self.view == View::History)
-            && self.selections.iter().any(|selection| selection.names(head))
-            && (self.grants.sees_all
-                || (self.role_admits(head)
-                    && self.scope_admits(head)
-                    && self.audience_admits(head)))
+        let names =
+            |selections: &[Selection]| selections.iter().any(|selection| selection.names(head));
+        names(&self.routed)
+            || ((head.broadcast || self.view == View::History)
+                && names(&self.selections)
+                && (self.grants.sees_all
+                    || (self.role_admits(head)
+                        && self.scope_admits(head)
+                        && self.audience_admits(head))))
     }
 
     fn role_admits(&self, head: &Head) -> bool {
-        self.subscribe_roles
+        self.readership
+            .roles
             .get(&head.event_type)
             .is_none_or(|roles| self.grants.has_any_role(roles))
     }
@@ -229,13 +258,14 @@ mod tests {
         shape(&mut head);
         let tenant = TenantId::new("acme").unwrap();
         let event = Draft::new(head, &content(&tenant)).place(None, TimeMs(0), None);
-        let roles = SubscribeRoles::from([(
-            EventTypeName::new("audit.written").unwrap(),
-            vec![Name::new("auditor").unwrap()],
-        )]);
+        let audit = EventTypeName::new("audit.written").unwrap();
+        let readership = Readership {
+            roles: HashMap::from([(audit.clone(), vec![Name::new("auditor").unwrap()])]),
+            routes: HashMap::from([(Name::new("analytics").unwrap(), vec![audit])]),
+        };
         let wanted = Selection { channels: patterns(&["*"]), types: patterns(&["*"]) };
         let filter =
-            Filter::new(&wanted, Arc::new(grants), Arc::new(roles), View::Subscriber).unwrap();
+            Filter::new(&wanted, Arc::new(grants), Arc::new(readership), View::Subscriber).unwrap();
         let admitted = filter.admits(&event, TimeMs(0)) == Verdict::Admitted;
         assert_eq!(admitted, expected, "{event:?}");
     }
@@ -283,6 +313,35 @@ mod tests {
             );
         }
         check(user("u1", &[]), |head| head.scope = Scope::User, false);
+    }
+
+    #[test]
+    fn what_is_routed_to_a_reader_it_sees_as_a_sink_does_and_nothing_else() {
+        let sink = |routes: &[&str]| {
+            let mut grants = user("u1", &[]);
+            grants.channels = patterns(&["main"]);
+            grants.subscribe = Vec::new();
+            grants.routes = routes.iter().map(|name| Name::new(name).unwrap()).collect();
+            grants
+        };
+        let hidden = |head: &mut Head| {
+            head.event_type = EventTypeName::new("audit.written").unwrap();
+            head.broadcast = false;
+            head.scope = Scope::User;
+            head.audience =
+                Some(Audience { users: vec![UserId::new("u2").unwrap()], ..Audience::default() });
+        };
+        check(sink(&["analytics"]), hidden, true);
+        check(sink(&["mails"]), hidden, false);
+        check(sink(&[]), hidden, false);
+        check(sink(&["analytics"]), |_| {}, false);
+        let elsewhere = |head: &mut Head| {
+            hidden(head);
+            head.channel = ChannelName::new("board:1").unwrap();
+        };
+        check(sink(&["analytics"]), elsewhere, false);
+        let acting = sink(&["analytics"]).acting_for(UserId::new("u3").ok(), None);
+        check(acting, hidden, false);
     }
 
     #[test]

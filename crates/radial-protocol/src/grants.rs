@@ -21,6 +21,9 @@ pub struct Grants {
     pub publish: Vec<Pattern>,
     /// Event types that may be received.
     pub subscribe: Vec<Pattern>,
+    /// Sinks that it stands for: what the registry routes to one of them may be received too,
+    /// whoever it is for, also if it is not broadcast.
+    pub routes: Vec<Name>,
     /// Channels that may be published to and received from.
     pub channels: Vec<Pattern>,
     /// Whether the log may be read.
@@ -102,6 +105,7 @@ impl Grants {
             roles: Vec::new(),
             publish: vec![Pattern::All],
             subscribe: vec![Pattern::All],
+            routes: Vec::new(),
             channels: vec![Pattern::All],
             history: true,
             act_as: true,
@@ -132,6 +136,7 @@ impl Grants {
             roles: Vec::new(),
             publish: Vec::new(),
             subscribe: Vec::new(),
+            routes: Vec::new(),
             channels: Vec::new(),
             history: false,
             act_as: false,
@@ -149,6 +154,7 @@ impl Grants {
     pub fn acting_for(mut self, user: Option<UserId>, session: Option<SessionId>) -> Self {
         if user.is_some() || session.is_some() {
             self.sees_all = false;
+            self.routes = Vec::new();
             self.user = user;
             self.session = session;
         }

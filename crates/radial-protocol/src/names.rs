@@ -180,6 +180,13 @@ impl TenantId {
     }
 }
 
+impl EventTypeName {
+    /// The pattern of this type alone.
+    pub fn pattern(&self) -> Pattern {
+        Pattern::Exact(Arc::clone(&self.0))
+    }
+}
+
 impl ChannelName {
     /// The channel of events that name none.
     pub fn main() -> Self {

@@ -41,6 +41,9 @@ pub struct NewKey {
     /// Event types that may be received.
     #[serde(default)]
     pub subscribe: Vec<Pattern>,
+    /// Sinks that it stands for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Name>,
     /// Channels that may be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<Vec<Pattern>>,
@@ -84,6 +87,7 @@ impl NewKey {
             roles: self.roles,
             publish: self.publish,
             subscribe: self.subscribe,
+            routes: self.routes,
             channels: self.channels.unwrap_or_else(|| vec![Pattern::All]),
             history: self.history,
             act_as: self.act_as,

@@ -128,6 +128,7 @@ impl Claims {
             roles: self.roles,
             publish,
             subscribe,
+            routes: Vec::new(),
             channels,
             history,
             act_as,

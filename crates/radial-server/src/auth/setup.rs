@@ -208,8 +208,9 @@ fn issuer(auth: &config::Auth, record: &config::Issuer) -> Result<Issuer, AuthEr
 
 /// The configuration refuses a key without id or hash, so none is passed over.
 fn record(key: &config::Key) -> Option<KeyRecord> {
-    let config::Key { id, name, hash, tenants, roles, publish, subscribe, channels, .. } =
-        key.clone();
+    let config::Key {
+        id, name, hash, tenants, roles, publish, subscribe, routes, channels, ..
+    } = key.clone();
     Some(KeyRecord {
         id: id?,
         name,
@@ -219,6 +220,7 @@ fn record(key: &config::Key) -> Option<KeyRecord> {
         roles,
         publish,
         subscribe,
+        routes,
         channels,
         history: key.history,
         act_as: key.act_as,

@@ -33,7 +33,7 @@ fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     for alias in &app.aliases {
         let rows = ROUTES.iter().filter(|route| route.method == Method::GET);
         for route in rows.filter(|route| route.path == alias.route) {
-            let handler = route.handler(&app).layer(Extension(Arc::clone(&alias.preset)));
+            let handler = route.handler(app).layer(Extension(Arc::clone(&alias.preset)));
             router = router.route(&alias.path, handler);
         }
     }

@@ -21,6 +21,7 @@ mod operate;
 mod operators;
 mod poll;
 mod requests;
+mod routed;
 mod stream;
 mod strings;
 mod subscriptions;

@@ -57,6 +57,9 @@ pub(crate) struct CreateArgs {
     /// Patterns of event types that may be received
     #[arg(long, value_name = "X,Y", value_delimiter = ',')]
     subscribe: Vec<String>,
+    /// Sinks that it stands for: it may receive what the registry routes to them
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    routes: Vec<String>,
     /// Patterns of channels [default: all]
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     channels: Vec<String>,
@@ -171,6 +174,7 @@ impl CreateArgs {
             [all] if all == "*" => Some(json!("*")),
             tenants => Some(json!(tenants)),
         };
+        let routes = Some(&self.routes).filter(|routes| !routes.is_empty());
         let channels = Some(&self.channels).filter(|channels| !channels.is_empty());
         let expires = self.expires_in.map(|span| {
             moment::now_ms().saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
@@ -178,6 +182,7 @@ impl CreateArgs {
         if let Some(members) = body.as_object_mut() {
             let some = [
                 ("tenants", tenants),
+                ("routes", routes.map(|routes| json!(routes))),
                 ("channels", channels.map(|channels| json!(channels))),
                 ("operator", self.operator.as_ref().map(|operator| json!(operator))),
                 ("expires", expires.map(|expires| json!(expires))),

@@ -73,6 +73,8 @@ pub struct Key {
     pub publish: Vec<Pattern>,
     /// Event types that it may receive. Default none.
     pub subscribe: Vec<Pattern>,
+    /// The sinks that it stands for: what is routed to them it may receive. Default none.
+    pub routes: Vec<Name>,
     /// Channels that it may publish to and receive from. Default all.
     pub channels: Vec<Pattern>,
     /// Whether it may read the log. Default false.
@@ -163,6 +165,7 @@ impl Default for Key {
             roles: Vec::new(),
             publish: Vec::new(),
             subscribe: Vec::new(),
+            routes: Vec::new(),
             channels: vec![Pattern::All],
             history: false,
             act_as: false,

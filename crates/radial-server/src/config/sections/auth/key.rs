@@ -77,6 +77,13 @@ pub(super) const LIST: RecordList = RecordList {
                 r#"subscribe = ["*"]"#,
             ),
             option(
+                "routes",
+                list!(|r| r.routes, "a list of names"),
+                "The sinks that it stands for: what the registry routes to one of them it may \
+                 receive too, whoever it is for, also if it is not broadcast.",
+                r#"routes = ["analytics"]"#,
+            ),
+            option(
                 "channels",
                 list!(|r| r.channels, "a list of patterns"),
                 "The channels that it may publish to and receive from.",
