@@ -10,13 +10,15 @@ import type { Host } from './host.js';
 import { Intake } from './intake.js';
 import type { Machine, MachineEvent } from './machine/types.js';
 import { isOnline, watchPage } from './page.js';
+import type { Filter } from './pattern.js';
 import type { PublishOptions } from './publisher.js';
 import { settingsOf, type Settings } from './settings.js';
+import type { Subscription } from './subscription.js';
 import { Counters, isOpen, stateOf, statsOf } from './status.js';
 import { TabSeat } from './tab-seat.js';
 import type * as T from './types.js';
 import type { Frame } from './wire.js';
-import { filterOf, wishOf, type Filter } from './wish.js';
+import { filterOf, wishOf } from './wish.js';
 
 class Client implements T.RealtimeClient<any> {
   readonly #options: T.ClientOptions<any>;
@@ -62,7 +64,7 @@ class Client implements T.RealtimeClient<any> {
         additions: () => dispatcher.additions,
         replay,
         frame: (frame) => this.#passOn(frame),
-        widened: () => this.#seat.tabs?.announce(),
+        refitted: () => this.#seat.tabs?.announce(),
         changed: (before, event) => this.#changed(before, event),
       },
       isOnline(),
@@ -144,7 +146,7 @@ class Client implements T.RealtimeClient<any> {
     const subscription = this.#dispatcher.add(listOf(types), handler, options);
     this.#refilter();
     const unsubscribe = () => {
-      this.#dispatcher.remove(subscription);
+      this.#remove(subscription);
       signal?.removeEventListener('abort', unsubscribe);
     };
     signal?.addEventListener('abort', unsubscribe);
@@ -152,7 +154,13 @@ class Client implements T.RealtimeClient<any> {
   }
 
   unsubscribe(type: string, handler?: AnyHandler): void {
-    for (const one of this.#dispatcher.find(type, handler)) this.#dispatcher.remove(one);
+    for (const one of this.#dispatcher.find(type, handler)) this.#remove(one);
+  }
+
+  #remove(subscription: Subscription): void {
+    this.#dispatcher.remove(subscription);
+    // Who has nothing left would ask for everything.
+    if (this.#dispatcher.subscriptions.size > 0) this.#refilter();
   }
 
   getState(): T.ConnectionState {

@@ -15,16 +15,14 @@ import {
   type MachineEvent,
   type TransportName,
 } from './machine/types.js';
-import { anyCovers } from './pattern.js';
+import { shows, type Filter } from './pattern.js';
 import { newId, type Settings, type TokenReason } from './settings.js';
 import { loadTransport, type TransportClass } from './transport/load.js';
 import type { End, StreamRequest } from './transport/transport.js';
 import type { Frame, Gap, WireEvent } from './wire.js';
 
 /** What the application wants to receive. */
-export interface Wish {
-  channels: readonly string[];
-  types: readonly string[];
+export interface Wish extends Filter {
   snapshot: readonly string[];
   start: Readonly<Record<string, string>>;
 }
@@ -36,7 +34,9 @@ export interface Addition {
   /** Where it goes on, as a query parameter; undefined once it has everything from before. */
   start: Readonly<Record<string, string>> | undefined;
   /** The link that was asked for it. */
-  asked?: object;
+  asked?: object | undefined;
+  /** How many requests about it brought nothing since one that did. */
+  unanswered?: number;
 }
 
 export interface ConnectionOwner {
@@ -47,14 +47,16 @@ export interface ConnectionOwner {
   replay(events: readonly WireEvent[], gaps?: readonly Gap[]): void;
   /** A frame that came for the first time. */
   frame(frame: Frame): void;
-  /** The open connection has a wider filter now. */
-  widened(): void;
+  /** The open connection has another filter now. */
+  refitted(): void;
   /** The machine made a step. */
   changed(before: Machine, event: MachineEvent): void;
 }
 
 /** A token that is not there after this time is not waited for. */
 const TOKEN_TIMEOUT_MS = 30_000;
+/** A narrower filter waits this long, in milliseconds: what went often comes back. */
+const NARROW_AFTER_MS = 10_000;
 /** A probe after something changed for the better comes this soon, in milliseconds. */
 const SOON_MS = 1_000;
 
@@ -74,6 +76,7 @@ export class Connection implements LinkOwner {
   readonly #owner: ConnectionOwner;
   readonly #wait: Timer;
   readonly #probeWait: Timer;
+  readonly #narrowing: Timer;
 
   constructor(settings: Settings, intake: Intake, owner: ConnectionOwner, online: boolean) {
     this.#settings = settings;
@@ -81,6 +84,7 @@ export class Connection implements LinkOwner {
     this.#owner = owner;
     this.#wait = new Timer(settings.clock, () => this.send({ type: 'due' }));
     this.#probeWait = new Timer(settings.clock, () => this.send({ type: 'probeDue' }));
+    this.#narrowing = new Timer(settings.clock, () => this.#refit());
     this.machine = initialMachine({
       order: settings.transports,
       maxStrikes: settings.maxReconnectAttempts,
@@ -106,7 +110,7 @@ export class Connection implements LinkOwner {
     }
   }
 
-  /** Makes the connection cover what the application wants now; narrower is left for later. */
+  /** Makes the connection show what the application wants: more at once, less after a while. */
   refilter(): void {
     const main = this.main;
     // An attempt that is only being prepared asks for the wish itself.
@@ -115,26 +119,34 @@ export class Connection implements LinkOwner {
       if (one.asked === main || !main.isOpen) continue;
       one.asked = main;
       loadRequests()
-        .then(({ addFrom }) => (main === this.main ? addFrom(one, main, this.#owner) : undefined))
-        .then(() => this.refilter())
-        .catch(() => (one.asked = this));
+        .then(({ addFrom }) => addFrom(one, main, this.#owner, this.#settings))
+        .then((isKnown) => {
+          if (isKnown) this.refilter();
+          else if (main === this.main) void this.#open(false);
+        })
+        .catch(() => (one.asked = undefined));
     }
     const wish = this.#owner.wish();
-    const has = main.request;
-    if (
-      wish.channels.every((name) => anyCovers(has.channels, name)) &&
-      wish.types.every((name) => anyCovers(has.types, name))
-    )
-      return;
+    if (!shows(main.request, wish)) this.#refit();
+    else if (!shows(wish, main.request)) this.#narrowing.ensure(NARROW_AFTER_MS);
+    else this.#narrowing.clear();
+  }
+
+  /** Changes the filter of the open stream, or opens one with the other filter. */
+  #refit(): void {
+    this.#narrowing.clear();
+    const main = this.main;
+    if (!main) return;
     if (this.#probe) this.#endProbe({ type: 'probeLost' });
     if (main.connectionId === undefined) return void this.#open(false);
-    const add = { channels: wish.channels, types: wish.types };
+    const { channels, types } = this.#owner.wish();
     loadRequests()
-      .then(({ widen }) => widen(main, add, this.#settings))
+      .then(({ refit }) => refit(main, { channels, types }, this.#settings))
       .then(
         () => {
-          Object.assign(has, add);
-          this.#owner.widened();
+          Object.assign(main.request, { channels, types });
+          this.#owner.refitted();
+          this.refilter();
         },
         () => void (main === this.main && this.#open(false)),
       );
@@ -230,6 +242,7 @@ export class Connection implements LinkOwner {
     this.main?.close();
     this.main = null;
     this.#probeWait.clear();
+    this.#narrowing.clear();
     this.#closeProbe();
   }
 

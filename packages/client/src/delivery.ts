@@ -58,7 +58,7 @@ export class Delivery {
         this.#use((extras) => extras.gap(everything));
       }
     }
-    this.#emitter.emit(frame.name, frame.data as never);
+    this.#emitter.emit(frame.name as keyof ClientEvents, frame.data as never);
   }
 
   /** What only a newer subscription shows: of an older time, so it says nothing of now. */

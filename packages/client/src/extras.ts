@@ -19,7 +19,11 @@ export class Extras {
   constructor(host: Host) {
     const { settings, connection, options } = host;
     this.#host = host;
-    this.#publisher = new Publisher(settings, (reason, signal) => connection.token(reason, signal));
+    this.#publisher = new Publisher(
+      settings,
+      (reason, signal) => connection.token(reason, signal),
+      (operation) => connection.main?.ask(operation),
+    );
     this.#acks = new Acknowledger(
       settings.clock,
       (ids) => this.#publisher.acknowledge(ids),

@@ -2,6 +2,7 @@
 import type { Connection } from './connection.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Intake } from './intake.js';
+import type { Filter } from './pattern.js';
 import type { Settings } from './settings.js';
 import type { ClientOptions, ConnectionState } from './types.js';
 import type { Frame, Gap, WireEvent } from './wire.js';
@@ -14,7 +15,7 @@ export interface Host {
   readonly dispatcher: Dispatcher;
   state(): ConnectionState;
   /** What this tab wants to receive. */
-  wish(): { channels: string[]; types: string[] };
+  wish(): Filter;
   /** Gives a frame to the application. */
   frame(frame: Frame): void;
   /** Gives to the application what is from before the place of its connection. */

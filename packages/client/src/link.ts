@@ -6,8 +6,8 @@ import { Timer } from './clock.js';
 import { RadialError } from './errors.js';
 import type { Settings } from './settings.js';
 import type { TransportClass } from './transport/load.js';
-import type { End, Replay, StreamRequest, Transport } from './transport/transport.js';
-import type { Frame, Goodbye, Hello } from './wire.js';
+import type { Answer, End, StreamRequest, Transport } from './transport/transport.js';
+import type { Frame, Goodbye, Hello, Replay } from './wire.js';
 
 export interface LinkOwner {
   /** The first frame is there. */
@@ -32,8 +32,10 @@ export class Link {
   heartbeatMs = 0;
   lastByteAt: number;
   isProved = false;
+  hasEnded = false;
+  /** Takes what an addition shows from before this stream's place. */
+  onReplay: ((page: Replay) => void) | undefined;
   #openedAt = 0;
-  #ended = false;
   #dueAt = 0;
   #suspected = false;
   readonly #began: number;
@@ -69,7 +71,7 @@ export class Link {
 
   /** Looks at once whether the connection lives; a doubtful one is given one round of grace. */
   check(): void {
-    if (this.#ended) return;
+    if (this.hasEnded) return;
     this.#transport.ping?.();
     const { clock } = this.#settings;
     // A page that was frozen has not read what arrived meanwhile.
@@ -78,18 +80,18 @@ export class Link {
   }
 
   /** As `Transport.ask`; undefined also when the link has ended. */
-  ask(operation: object, onReplay?: (page: Replay) => void): Promise<void> | undefined {
-    return this.#ended ? undefined : this.#transport.ask?.(operation, onReplay);
+  ask(operation: object): Promise<Answer> | undefined {
+    return this.hasEnded ? undefined : this.#transport.ask?.(operation);
   }
 
   close(): void {
-    this.#ended = true;
+    this.hasEnded = true;
     this.#watchdog.clear();
     this.#transport.close();
   }
 
   #bytes(): void {
-    if (this.#ended) return;
+    if (this.hasEnded) return;
     const now = (this.lastByteAt = this.#settings.clock.now());
     this.#suspected = false;
     if (
@@ -103,14 +105,15 @@ export class Link {
   }
 
   #frame(frame: Frame): void {
-    if (this.#ended) return;
+    if (this.hasEnded) return;
+    if (frame.name === 'replay') return this.onReplay?.(frame.data);
     if (frame.name === 'hello') this.#hello(frame.data);
     if (this.#openedAt === 0) {
       this.#openedAt = this.#settings.clock.now();
       this.#owner.opened(this);
       this.#arm();
     }
-    if (!this.#ended) this.#owner.frame(frame, this);
+    if (!this.hasEnded) this.#owner.frame(frame, this);
     if (frame.name === 'goodbye') this.#end(endOfGoodbye(frame.data));
   }
 
@@ -120,7 +123,7 @@ export class Link {
   }
 
   #end(end: End): void {
-    if (this.#ended) return;
+    if (this.hasEnded) return;
     this.close();
     this.#owner.ended(end, this);
   }
@@ -133,7 +136,7 @@ export class Link {
   }
 
   #arm(): void {
-    if (this.#ended) return;
+    if (this.hasEnded) return;
     this.#dueAt = this.#deadline();
     this.#watchdog.set(Math.max(0, this.#dueAt - this.#settings.clock.now()));
   }

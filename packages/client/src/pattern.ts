@@ -6,8 +6,22 @@ function covers(outer: string, inner: string): boolean {
   return outer === inner;
 }
 
+/** What a stream shows, in the words of a request. */
+export interface Filter {
+  readonly channels: readonly string[];
+  readonly types: readonly string[];
+}
+
 export function anyCovers(patterns: readonly string[], name: string): boolean {
   return patterns.some((pattern) => covers(pattern, name));
+}
+
+/** Whether a filter shows everything that is wanted. */
+export function shows(filter: Filter, want: Filter): boolean {
+  return (
+    want.channels.every((name) => anyCovers(filter.channels, name)) &&
+    want.types.every((name) => anyCovers(filter.types, name))
+  );
 }
 
 /** The same set without what another member covers, sorted, so that equal sets look equal. */

@@ -1,10 +1,13 @@
-/** Publishing and acknowledging over HTTP, whatever transport the events come by. */
+/**
+ * Publishing and acknowledging: on the open stream where it takes operations, else by a POST,
+ * whatever transport the events come by.
+ */
 import { backoffMs } from './backoff.js';
 import { Timer } from './clock.js';
 import { errorOf, RadialError } from './errors.js';
 import type { Published } from './events.js';
 import { newId, type Settings, type TokenReason } from './settings.js';
-import { httpRequest } from './transport/transport.js';
+import { httpRequest, type Answer } from './transport/transport.js';
 
 export interface PublishOptions {
   signal?: AbortSignal;
@@ -44,25 +47,53 @@ export async function encodeBody(
   return { body, headers: { ...plain.headers, 'content-encoding': 'gzip' } };
 }
 
+/** Does an operation on the open stream; undefined where there is none, or none that takes any. */
+type Ask = (operation: object) => Promise<Answer> | undefined;
+
 export class Publisher {
   readonly #settings: Settings;
   readonly #token: (reason: TokenReason, signal: AbortSignal) => Promise<string | null>;
+  readonly #ask: Ask;
 
   constructor(
     settings: Settings,
     token: (reason: TokenReason, signal: AbortSignal) => Promise<string | null>,
+    ask: Ask = () => undefined,
   ) {
     this.#settings = settings;
     this.#token = token;
+    this.#ask = ask;
   }
 
   /** Publishes one event, again and again until the hub has answered or the tries are used up. */
   async publish(event: Record<string, any>, options: PublishOptions = {}): Promise<Published> {
-    return this.post(this.#settings.paths.publish, envelopeOf(event), options);
+    const envelope = envelopeOf(event);
+    const done = await this.#onStream({ op: 'publish', event: envelope }, options.signal);
+    return done?.result ?? this.post(this.#settings.paths.publish, envelope, options);
   }
 
   async acknowledge(eventIds: readonly string[]): Promise<void> {
-    await this.post('/api/sse/acks', { eventIds });
+    if (!(await this.#onStream({ op: 'ack', eventIds }))) {
+      await this.post('/api/sse/acks', { eventIds });
+    }
+  }
+
+  /** Does it on the stream; undefined if that did not work, and a request may. */
+  async #onStream(operation: object, signal?: AbortSignal): Promise<Answer | undefined> {
+    try {
+      return await this.#limited(signal, (limit) => {
+        const given = new Promise<never>((_, reject) =>
+          limit.addEventListener('abort', () => reject(limit.reason)),
+        );
+        const asked = this.#ask(operation);
+        return asked && Promise.race([asked, given]);
+      });
+    } catch (error) {
+      const { status = 401, code, retryable } = error as RadialError;
+      // The socket has ended or is older than the credential, or the hub does not know this there.
+      if (status === 401 || retryable || code === 'invalid-parameter') return undefined;
+      throw error;
+    }
   }
 
   /** Posts JSON; a lost or busy attempt is made again, a refused credential is replaced once. */
@@ -76,7 +107,7 @@ export class Publisher {
     let reason: TokenReason = 'publish';
     for (let attempt = 0; ;) {
       try {
-        return await this.#once(path, encoded, reason, signal);
+        return await this.#limited(signal, (limit) => this.#request(path, encoded, reason, limit));
       } catch (cause) {
         if (signal?.aborted)
           throw new RadialError('aborted', 'The request was given up.', { cause });
@@ -93,33 +124,37 @@ export class Publisher {
     }
   }
 
-  async #once(
+  async #request(
     path: string,
     { body, headers }: Awaited<ReturnType<typeof encodeBody>>,
     reason: TokenReason,
-    outer?: AbortSignal,
+    signal: AbortSignal,
   ): Promise<unknown> {
     const settings = this.#settings;
+    const token = await this.#token(reason, signal);
+    const init = httpRequest(settings, token, headers);
+    const url = (await settings.baseUrl()) + path;
+    const response = await settings.fetch(url, { ...init, method: 'POST', body, signal });
+    if (!response.ok) throw await errorOf(response);
+    const text = await response.text();
+    return text ? JSON.parse(text) : undefined;
+  }
+
+  /** Gives an attempt a limited time; the caller may end it earlier. */
+  async #limited<T>(
+    outer: AbortSignal | undefined,
+    act: (limit: AbortSignal) => Promise<T> | undefined,
+  ): Promise<T | undefined> {
     const abort = new AbortController();
     const stop = () => abort.abort(outer?.reason);
     outer?.addEventListener('abort', stop);
     if (outer?.aborted) stop();
-    const timer = new Timer(settings.clock, () =>
+    const timer = new Timer(this.#settings.clock, () =>
       abort.abort(new RadialError('timeout', 'The hub did not answer in time.')),
     );
     timer.set(TIMEOUT_MS);
     try {
-      const token = await this.#token(reason, abort.signal);
-      const init = httpRequest(settings, token, headers);
-      const response = await settings.fetch((await settings.baseUrl()) + path, {
-        ...init,
-        method: 'POST',
-        body,
-        signal: abort.signal,
-      });
-      if (!response.ok) throw await errorOf(response);
-      const text = await response.text();
-      return text ? JSON.parse(text) : undefined;
+      return await act(abort.signal);
     } catch (error) {
       throw abort.signal.aborted && abort.signal.reason instanceof RadialError
         ? abort.signal.reason

@@ -43,7 +43,7 @@ export interface ConnectionOptions {
   backoff?: Partial<Backoff>;
   /** Read the stream with the browser's EventSource instead of fetch. Default false. */
   nativeEventSource?: boolean;
-  /** The tenant, for credentials that have several. */
+  /** The tenant, for credentials that have several. A WebSocket cannot say it, and is not used then. */
   tenant?: string;
   /** For whom the stream is, where the credential may choose. */
   userId?: string;

@@ -1,14 +1,26 @@
-/** Requests about a stream that is open: a wider filter, a newer credential. Loaded on demand. */
+/**
+ * Requests about a stream that is open: another filter, the past of an addition, a newer
+ * credential. On the stream itself where it takes operations, else by a POST. Loaded on demand.
+ */
+import { backoffMs } from './backoff.js';
 import type { Addition, ConnectionOwner } from './connection.js';
 import { errorOf } from './errors.js';
 import type { Link } from './link.js';
+import type { Filter } from './pattern.js';
 import type { Settings } from './settings.js';
-import { httpRequest, type Replay } from './transport/transport.js';
+import { httpRequest } from './transport/transport.js';
+
+/** The subscriptions that a stream was asked for: they are taken away in the same words. */
+const made = new WeakMap<Link, Filter[]>();
+/** Who waits for its turn on a stream: the pages of two additions could not be told apart. */
+const turns = new WeakMap<Link, Promise<unknown>>();
+/** An addition is given up after so many requests in a row that brought nothing. */
+const UNANSWERED_MAX = 3;
 
 async function post(
   path: string,
   token: string | null,
-  body: unknown,
+  body: object,
   base: string,
   settings: Settings,
 ): Promise<void> {
@@ -16,44 +28,118 @@ async function post(
   const response = await settings.fetch(base + path, {
     ...init,
     method: 'POST',
-    body: JSON.stringify(body),
+    body: JSON.stringify({ ...body, ...settings.identity }),
   });
   if (!response.ok) throw await errorOf(response);
 }
 
-/** Adds to the filter of a stream, from its place on. */
-export async function widen(link: Link, add: object, settings: Settings): Promise<void> {
-  const asked = link.ask({ op: 'subscribe', ...add });
-  if (asked) return asked;
-  const { base, token } = link.request;
-  await post(
-    '/api/sse/subscriptions',
-    token,
-    { connectionId: link.connectionId, add },
-    base,
-    settings,
-  );
+function madeOn(link: Link): Filter[] {
+  const { channels, types } = link.request;
+  const filters = made.get(link) ?? [{ channels, types }];
+  made.set(link, filters);
+  return filters;
 }
 
-/** Adds what a subscription asks for, and what only it shows from before the stream's place. */
-export async function addFrom(
+/** Adds to the filter of a stream from its place on, and takes subscriptions away. */
+async function change(
+  link: Link,
+  add: Filter | undefined,
+  remove: readonly Filter[],
+  settings: Settings,
+): Promise<void> {
+  const operations = [
+    ...(add ? [{ op: 'subscribe', ...add }] : []),
+    ...remove.map((filter) => ({ op: 'unsubscribe', ...filter })),
+  ];
+  const asked = operations.map((operation) => link.ask(operation));
+  if (asked[0]) return void (await Promise.all(asked));
+  const { connectionId, request } = link;
+  const body = { connectionId, ...(add && { add }), remove };
+  await post('/api/sse/subscriptions', request.token, body, request.base, settings);
+}
+
+const sameWords = (a: Filter) => (b: Filter) =>
+  JSON.stringify([a.channels, a.types]) === JSON.stringify([b.channels, b.types]);
+
+/** Waits for its turn on a stream. */
+function inTurn<T>(link: Link, act: () => Promise<T>): Promise<T> {
+  const turn = (turns.get(link) ?? Promise.resolve()).then(act);
+  turns.set(
+    link,
+    turn.catch(() => {}),
+  );
+  return turn;
+}
+
+/** Makes this the filter of a stream, from its place on. */
+export const refit = (link: Link, filter: Filter, settings: Settings): Promise<void> =>
+  inTurn(link, async () => {
+    const before = madeOn(link);
+    const isSame = sameWords(filter);
+    const others = before.filter((one) => !isSame(one));
+    const isThere = others.length < before.length;
+    if (isThere && others.length === 0) return;
+    made.set(link, [filter]);
+    await change(link, isThere ? undefined : filter, others, settings);
+  });
+
+/**
+ * Adds what a subscription asks for, and what only it shows from before the stream's place.
+ * @returns false if nobody answered, so that only a new stream has a known filter
+ */
+export const addFrom = (
   one: Addition,
   link: Link,
   owner: Pick<ConnectionOwner, 'replay'>,
-): Promise<void> {
+  settings: Settings,
+): Promise<boolean> => inTurn(link, () => add(one, link, owner, settings));
+
+async function add(
+  one: Addition,
+  link: Link,
+  owner: Pick<ConnectionOwner, 'replay'>,
+  settings: Settings,
+): Promise<boolean> {
   const { channels = link.request.channels, types, start } = one;
-  const take = ({ events, gaps, done }: Replay) => {
-    if (!one.start) return;
-    // An addition that is interrupted goes on after what it has shown.
-    const place = events.at(-1)?.cursor ?? gaps?.at(-1)?.to;
-    if (place) one.start = { lastEventId: place };
-    if (done) one.start = undefined;
-    owner.replay(events, gaps);
-  };
-  const asked = link.ask({ op: 'subscribe', channels, types, ...start }, take);
-  const missing = asked ? await asked.catch(({ code }) => code) : 'transport';
-  if (missing) skip(one, missing, owner);
+  if (start && link.connectionId === undefined) skip(one, 'transport', owner);
+  if (!one.start) return true;
+  const filter = { channels, types };
+  const shown = new Promise<void>((resolve) => {
+    link.onReplay = ({ events, gaps, done }) => {
+      const place = events.at(-1)?.cursor ?? gaps?.at(-1)?.to;
+      const isWanted = one.start !== undefined;
+      // An addition that is interrupted goes on after what it has shown.
+      if (isWanted && place) one.start = { lastEventId: place };
+      one.unanswered = 0;
+      if (done) one.start = undefined;
+      if (isWanted) owner.replay(events, gaps);
+      if (done) resolve();
+    };
+  });
+  try {
+    madeOn(link).push(filter);
+    await change(link, { ...filter, ...start }, [], settings);
+  } catch (error) {
+    const { code = 'transport', status = 0 } = error as { code?: string; status?: number };
+    const isFinal = status >= 400 && status < 500 && status !== 404 && status !== 429;
+    if (!isFinal) {
+      await pause(one.unanswered ?? 0, settings);
+      // A stream that has ended meanwhile is followed by one that is asked again.
+      if (link.hasEnded) return true;
+      one.unanswered = (one.unanswered ?? 0) + 1;
+      if (one.unanswered < UNANSWERED_MAX) return false;
+    }
+    skip(one, code, owner);
+    return true;
+  }
+  await shown;
+  return true;
 }
+
+const pause = (attempt: number, { clock, backoff, random }: Settings): Promise<void> =>
+  new Promise((resolve) => {
+    clock.setTimeout(resolve, backoffMs(attempt, 0, backoff, random));
+  });
 
 /** Gives up what is before the place of a subscription, where nobody can show it, and says so. */
 export function skip(one: Addition, reason: string, owner: Pick<ConnectionOwner, 'replay'>): void {
@@ -66,7 +152,12 @@ export function skip(one: Addition, reason: string, owner: Pick<ConnectionOwner,
 /** Gives a stream a newer credential; without one the hub will say goodbye. */
 export async function renew(link: Link, token: string, settings: Settings): Promise<void> {
   const asked = link.ask({ op: 'token', token });
-  if (asked) return asked;
-  const body = { connectionId: link.connectionId, ...settings.identity };
-  await post('/api/auth/renew', token, body, link.request.base, settings);
+  if (!asked) {
+    const { connectionId, request } = link;
+    return post('/api/auth/renew', token, { connectionId }, request.base, settings);
+  }
+  await asked.catch((error) => {
+    // A stream that has ended needs no newer credential.
+    if (error.code !== 'cut') throw error;
+  });
 }

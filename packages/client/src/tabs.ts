@@ -6,15 +6,10 @@
  */
 import { Timer, type Clock } from './clock.js';
 import { RadialError } from './errors.js';
-import { anyCovers } from './pattern.js';
+import { shows, type Filter } from './pattern.js';
 import { isOpen } from './status.js';
 import type { ConnectionState } from './types.js';
 import { offsetOf, type Frame } from './wire.js';
-
-interface Filter {
-  channels: readonly string[];
-  types: readonly string[];
-}
 
 /** What the leader is at. */
 interface Here {
@@ -209,7 +204,7 @@ export class Tabs {
   }
 
   #serve(message: Message): void {
-    if (message.kind === 'bye') this.#wants.delete(message.tab);
+    if (message.kind === 'bye' && this.#wants.delete(message.tab)) this.#owner.wantsChanged();
     if (message.kind !== 'want') return;
     this.#wants.set(message.tab, message.filter);
     this.#owner.wantsChanged();
@@ -223,7 +218,7 @@ export class Tabs {
       ...here.state,
       error: error && new RadialError(error.code, error.message, error),
     };
-    const covered = filter !== null && covers(filter, this.#owner.want());
+    const covered = filter !== null && shows(filter, this.#owner.want());
     if (!covered && filter !== null && this.#told !== tab) {
       this.#told = tab;
       this.want();
@@ -276,10 +271,3 @@ export class Tabs {
 /** How far a place is, as a number; where that cannot be told, a tab keeps its own stream. */
 const reached = ({ cursor, offset }: { cursor: string | null; offset: number }): number =>
   Math.max(offset, offsetOf(cursor) ?? (cursor === null ? -1 : Infinity));
-
-function covers(filter: Filter, want: Filter): boolean {
-  return (
-    want.channels.every((name) => anyCovers(filter.channels, name)) &&
-    want.types.every((name) => anyCovers(filter.types, name))
-  );
-}

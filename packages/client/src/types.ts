@@ -137,8 +137,9 @@ export interface SubscribeOptions {
   channels?: string | readonly string[];
   /**
    * Where what the connection does not show yet begins. It comes first, in order and once; what the
-   * connection shows already is not shown again. Only a WebSocket can: elsewhere there is a `gap`,
-   * with the reason `transport` or `shared`, and the subscription begins now. Default `now`.
+   * connection shows already is not shown again. Over polling, and in a tab that another one
+   * connects, there is a `gap` with the reason `transport` or `shared`, and the subscription begins
+   * now. Default `now`.
    */
   startAt?: StartAt;
   /** Give the handler lists: every 50 ms, or as said. */
@@ -166,7 +167,10 @@ export interface RealtimeClient<E = Record<string, any>> {
     handler: (event: EventOf<E, Matching<E, P>>) => unknown,
     options?: SubscribeOptions & { batch?: false },
   ): () => void;
-  /** Takes away one handler of a type or pattern, or all of them. */
+  /**
+   * Takes away one handler of a type or pattern, or all of them. What nobody wants any more leaves the
+   * open stream 10 s later.
+   */
   unsubscribe(type: EventPattern<E>, handler?: (event: any) => unknown): void;
   getState(): ConnectionState;
   getStats(): Stats;
@@ -177,7 +181,10 @@ export interface RealtimeClient<E = Record<string, any>> {
   setPollingFallback(mode: boolean | 'force'): void;
   /** Puts the connection away until the returned function is called. Reasons add up. */
   pause(reason?: PauseReason): () => void;
-  /** Publishes an event. Safe to call again with the same `eventId`. */
+  /**
+   * Publishes an event, over the WebSocket where there is one, else by a request. Safe to call again
+   * with the same `eventId`.
+   */
   publish(event: Outgoing<E>, options?: PublishOptions): Promise<Published>;
   /** Acknowledges an event, with `acks: 'manual'`. */
   ack(event: string | { eventId: string }): void;

@@ -1,13 +1,8 @@
 /** What a client asks the hub for: the union of its options and its subscriptions. */
 import type { Wish } from './connection.js';
-import { simplify } from './pattern.js';
+import { simplify, type Filter } from './pattern.js';
 import type { Subscription } from './subscription.js';
 import type { ClientOptions, StartAt } from './types.js';
-
-export interface Filter {
-  channels: string[];
-  types: string[];
-}
 
 /** A beginning as a query parameter; undefined for now. */
 export function startOf(startAt: StartAt = 'now'): Record<string, string> | undefined {
@@ -33,7 +28,7 @@ export function filterOf(
 /** What the connection asks for, so that every tab has what it wants. */
 export function wishOf(
   { snapshot = [], startAt = 'now' }: ClientOptions<any>,
-  filters: readonly { channels: readonly string[]; types: readonly string[] }[],
+  filters: readonly Filter[],
 ): Wish {
   return {
     channels: simplify(filters.flatMap(({ channels }) => channels)),

@@ -49,9 +49,12 @@ export async function answer(
       return json(200, {});
     }
     case 'POST /api/sse/subscriptions': {
-      const { connectionId, add } = (await body(request)) as any;
-      const changed = hub.widen(connectionId, add);
-      return changed ? json(200, {}) : problem(404, 'not-found');
+      const { connectionId, add, remove = [] } = (await body(request)) as any;
+      const stream = hub.stream(connectionId);
+      if (!stream) return problem(404, 'not-found');
+      return stream.change(add, remove)
+        ? json(200, { filter: stream.filter })
+        : problem(400, 'invalid-parameter');
     }
     case 'POST /api/auth/renew': {
       const { connectionId } = (await body(request)) as any;

@@ -7,7 +7,8 @@ import { newId, type ConnectionOptions } from '../settings.js';
 import type { Dropped, Gap, Goodbye, PollingPolicy, WireEvent } from '../wire.js';
 import { createFakeClock, type FakeClock } from './fake-clock.js';
 import { answer, problem } from './fake-http.js';
-import { FakeLog, type Filter } from './fake-log.js';
+import type { Filter } from '../pattern.js';
+import { FakeLog } from './fake-log.js';
 import { createSocketClass } from './fake-socket.js';
 import { FakeStream, type Carrier } from './fake-stream.js';
 
@@ -161,15 +162,12 @@ export class FakeHubCore {
     });
   }
 
-  widen(connectionId: string, add: Filter): boolean {
-    const stream = [...this.streams].find((one) => one.connectionId === connectionId);
-    stream?.filter.channels.push(...add.channels);
-    stream?.filter.types.push(...add.types);
-    return stream !== undefined;
+  stream(connectionId: string): FakeStream | undefined {
+    return [...this.streams].find((one) => one.connectionId === connectionId);
   }
 
   renew(connectionId: string, token: string | null): boolean {
-    const stream = [...this.streams].find((one) => one.connectionId === connectionId);
+    const stream = this.stream(connectionId);
     if (stream) stream.token = token;
     return stream !== undefined;
   }

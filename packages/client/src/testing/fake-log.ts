@@ -1,11 +1,6 @@
 /** The log of a fake hub: what happened, in order, and who may still read it. */
-import { anyCovers } from '../pattern.js';
+import { anyCovers, type Filter } from '../pattern.js';
 import type { Gap, WireEvent } from '../wire.js';
-
-export interface Filter {
-  channels: readonly string[];
-  types: readonly string[];
-}
 
 export const admits = (filter: Filter, event: WireEvent): boolean =>
   anyCovers(filter.channels, event.channel) && anyCovers(filter.types, event.eventType);

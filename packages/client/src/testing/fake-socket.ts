@@ -1,5 +1,6 @@
 /** The WebSocket face of a fake hub: a class that stands in for the browser's. */
 import type { FakeHubCore } from './fake-hub.js';
+import type { Filter } from '../pattern.js';
 import type { FakeStream } from './fake-stream.js';
 
 const CLOSE_CODES: Record<string, number> = {
@@ -27,6 +28,7 @@ export function acceptSocket(
 ): { receive(text: string): void; closed(): void } {
   let stream: FakeStream | undefined;
   let token: string | null = null;
+  const accept = (event: Record<string, unknown>) => hub.accept(event);
   const reply = (message: Record<string, unknown>) => carrier.send(JSON.stringify(message));
   return {
     receive(text) {
@@ -35,7 +37,19 @@ export function acceptSocket(
       if (op === 'token') token = fields.token;
       if (op === 'token' && stream) stream.token = token;
       if (op === 'token') reply({ op: 'ok', id });
-      if (op === 'ack') hub.acks.push(...fields.eventIds);
+      if (op === 'ack') {
+        hub.acks.push(...fields.eventIds);
+        reply({ op: 'ok', id });
+      }
+      if (op === 'publish') {
+        const result = fields.event ? hub.accept(fields.event) : fields.events.map(accept);
+        reply({ op: 'ok', id, result });
+      }
+      if (op === 'unsubscribe') {
+        const isDone = stream?.change(undefined, [fields as Filter]);
+        const problem = { code: 'invalid-parameter', status: 400, detail: 'There is none.' };
+        reply(isDone ? { op: 'ok', id } : { op: 'error', id, ...problem });
+      }
       if (op !== 'subscribe') return;
       const refusal = hub.refusal('/api/ws', token);
       if (refusal) {
@@ -45,12 +59,7 @@ export function acceptSocket(
         return status === 401 ? carrier.close(4501, 'refused') : undefined;
       }
       if (stream) {
-        const cursor = fields.lastEventId ?? fields.cursor;
-        if (cursor) {
-          const { events, gap } = stream.earlier(fields, cursor);
-          reply({ op: 'replay', id, ...(gap && { gaps: [gap] }), events, done: true });
-        }
-        hub.widen(stream.connectionId, fields);
+        stream.change(fields, []);
         return reply({ op: 'ok', id });
       }
       const filter = { channels: fields.channels, types: fields.types };

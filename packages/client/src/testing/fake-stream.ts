@@ -1,7 +1,8 @@
 /** One open stream of a fake hub, whatever carries it. */
 import type { Clock } from '../clock.js';
 import type { Frame, FrameData, FrameName, Gap, Goodbye, WireEvent } from '../wire.js';
-import { admits, type FakeLog, type Filter } from './fake-log.js';
+import { simplify, type Filter } from '../pattern.js';
+import { admits, type FakeLog } from './fake-log.js';
 
 /** Writes frames to whatever carries the stream. */
 export interface Carrier {
@@ -22,11 +23,18 @@ export interface StreamOptions {
   onClose(stream: FakeStream): void;
 }
 
+/** Where an addition begins; without either, now. */
+interface Beginning {
+  cursor?: string;
+  lastEventId?: string;
+}
+
 let connections = 0;
 
 export class FakeStream {
   readonly connectionId = `connection-${(connections += 1)}`;
-  readonly filter: { channels: string[]; types: string[] };
+  /** The subscriptions that it was asked for: what any of them shows is sent. */
+  readonly selections: Filter[];
   token: string | null;
   #muted: boolean;
   /** What a proxy that buffers holds back. */
@@ -42,7 +50,7 @@ export class FakeStream {
     this.#carrier = carrier;
     this.#muted = muted;
     this.token = options.token;
-    this.filter = { channels: [...options.filter.channels], types: [...options.filter.types] };
+    this.selections = [options.filter];
     const { log, clock, cursor } = options;
     const { offset, gap } = log.place(cursor);
     this.#offset = offset;
@@ -78,7 +86,7 @@ export class FakeStream {
     let sent = 0;
     for (const event of log.since(this.#offset)) {
       this.#offset = event.offset as number;
-      if (!admits(this.filter, event)) continue;
+      if (!this.#admits(event)) continue;
       this.send('event', event, event.cursor);
       sent += 1;
     }
@@ -90,15 +98,48 @@ export class FakeStream {
     const { log } = this.#options;
     const { offset, gap } = log.place(cursor);
     const isNew = (event: WireEvent) =>
-      (event.offset as number) <= this.#offset &&
-      admits(added, event) &&
-      !admits(this.filter, event);
+      (event.offset as number) <= this.#offset && admits(added, event) && !this.#admits(event);
     return { events: log.since(offset).filter(isNew), gap };
   }
 
   /** Sends an event that has no place. */
   live(event: WireEvent): void {
-    if (admits(this.filter, event)) this.send('event', event);
+    if (this.#admits(event)) this.send('event', event);
+  }
+
+  #admits(event: WireEvent): boolean {
+    return this.selections.some((selection) => admits(selection, event));
+  }
+
+  /** What it shows, as the hub says it. */
+  get filter(): { channels: string[]; types: string[] } {
+    return {
+      channels: simplify(this.selections.flatMap(({ channels }) => channels)),
+      types: simplify(this.selections.flatMap(({ types }) => types)),
+    };
+  }
+
+  /**
+   * Takes subscriptions away, named as they were made, and adds one; what it shows from before
+   * this stream's place comes first.
+   * @returns whether there was what is to be taken away
+   */
+  change(add: (Filter & Beginning) | undefined, remove: readonly Filter[]): boolean {
+    const words = ({ channels, types }: Filter) => JSON.stringify([channels, types]);
+    for (const one of remove) {
+      const index = this.selections.findIndex((selection) => words(selection) === words(one));
+      if (index < 0) return false;
+      this.selections.splice(index, 1);
+    }
+    if (!add) return true;
+    const cursor = add.lastEventId ?? add.cursor;
+    if (cursor) {
+      const { events, gap } = this.earlier(add, cursor);
+      this.send('replay', { ...(gap && { gaps: [gap] }), events, done: true });
+    }
+    const { channels, types } = add;
+    this.selections.push({ channels, types });
+    return true;
   }
 
   send<N extends FrameName>(name: N, data: FrameData[N], cursor?: string): void {

@@ -14,9 +14,8 @@ import {
   type Transport,
 } from './transport.js';
 
-const CONTROL = 'hello snapshot live heartbeat gap dropped redelivery config token goodbye'.split(
-  ' ',
-);
+const CONTROL =
+  'hello snapshot live heartbeat gap dropped redelivery replay config token goodbye'.split(' ');
 
 /** A stream read by EventSource; its own reconnecting is never used. */
 export class EventSourceClient implements Transport {

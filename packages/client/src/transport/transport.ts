@@ -4,7 +4,7 @@
  */
 import type { RadialError } from '../errors.js';
 import type { MachineEvent } from '../machine/types.js';
-import type { Frame, Gap, WireEvent } from '../wire.js';
+import type { Frame } from '../wire.js';
 import type { Settings } from '../settings.js';
 
 /** What a connection asks for. */
@@ -40,17 +40,15 @@ export interface Transport {
   /** Asks the other side for a sign of life, where the transport can. */
   ping?(): void;
   /**
-   * Does an operation on the stream itself; undefined where that is not possible. Resolves when the
-   * hub has done it, and rejects with what the hub said; never settles if the stream ends before.
+   * Does an operation on the stream itself; undefined where that is not possible. Gives what the hub
+   * has answered, and rejects with what it refused, or with `cut` if the stream ends before.
    */
-  ask?(operation: object, onReplay?: (page: Replay) => void): Promise<void> | undefined;
+  ask?(operation: object): Promise<Answer> | undefined;
 }
 
-/** A page of what an addition shows from before the place of the stream. */
-export interface Replay {
-  events: readonly WireEvent[];
-  gaps?: readonly Gap[];
-  done: boolean;
+/** What the hub says to an operation that it has done. */
+export interface Answer {
+  result?: any;
 }
 
 const MISSING = [404, 405, 406, 501];

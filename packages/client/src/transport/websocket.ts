@@ -4,17 +4,19 @@ import type { Settings } from '../settings.js';
 import { parseJson, placeOf, type Frame, type FrameName } from '../wire.js';
 import {
   endOf,
+  type Answer,
   type End,
-  type Replay,
   type Sink,
   type StreamRequest,
   type Transport,
 } from './transport.js';
 
 const OPEN = 1;
+/** Longer messages could be more than the hub takes, and then it would close the socket. */
+const LONGEST_CHARS = 256 * 1024;
 /** The pause after a refusal for being too fast: an answer on a socket has no header to say it. */
 const RATE_LIMITED_FLOOR_MS = 5_000;
-const ANSWERS = ['ok', 'error', 'pong', 'replay', 'nothing'];
+const ANSWERS = ['ok', 'error', 'pong', 'nothing'];
 const CLOSE_WORDS: Record<number, string> = {
   4501: 'unauthorized',
   4504: 'revoked',
@@ -35,9 +37,8 @@ export function endOfClose(code: number, reason: string): End {
 
 /** Who waits for the answer to an operation. */
 interface Waiting {
-  resolve(): void;
+  resolve(answer: Answer): void;
   reject(error: RadialError): void;
-  onReplay?: ((page: Replay) => void) | undefined;
 }
 
 /** A stream over a WebSocket. */
@@ -61,11 +62,10 @@ export class WebSocketClient implements Transport {
       sink.end(how);
     };
     const Socket = settings.WebSocket;
-    if (!Socket) {
-      return end({
-        type: 'missing',
-        error: new RadialError('not-found', 'There is no WebSocket.'),
-      });
+    // A socket has no header that could say which of a credential's tenants is meant.
+    if (!Socket || 'radial-tenant' in settings.headers) {
+      const error = new RadialError('not-found', 'There is no WebSocket, or none for a tenant.');
+      return end({ type: 'missing', error });
     }
     const query = new URLSearchParams({ clientId: request.clientId });
     const url = `${request.base.replace(/^http/, 'ws')}${settings.paths.websocket}?${query}`;
@@ -82,7 +82,7 @@ export class WebSocketClient implements Transport {
     socket.onopen = () => {
       sink.bytes();
       // What a refused token means is said by the close that follows.
-      if (request.token !== null) this.ask({ op: 'token', token: request.token }).catch(() => {});
+      if (request.token !== null) void this.ask({ op: 'token', token: request.token });
       const { channels, types, snapshot, cursor, start } = request;
       const place = cursor === null ? start : { lastEventId: cursor };
       this.ask({
@@ -92,7 +92,7 @@ export class WebSocketClient implements Transport {
         ...settings.identity,
         ...place,
         ...(snapshot.length > 0 ? { snapshot } : {}),
-      }).catch((error) => end(endOf(error)));
+      })?.catch((error) => end(endOf(error)));
     };
     socket.onmessage = ({ data }) => {
       if (this.#closed) return;
@@ -109,29 +109,38 @@ export class WebSocketClient implements Transport {
     socket.onclose = ({ code, reason }) => end(endOfClose(code, reason));
   }
 
-  ask(operation: object, onReplay?: (page: Replay) => void): Promise<void> {
+  ask(operation: object): Promise<Answer> | undefined {
     const id = (this.#asked += 1);
-    this.#socket?.send(JSON.stringify({ ...operation, id }));
-    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject, onReplay }));
+    const text = JSON.stringify({ ...operation, id });
+    if (this.#socket?.readyState !== OPEN || text.length > LONGEST_CHARS) return undefined;
+    const answer = new Promise<Answer>((resolve, reject) =>
+      this.#waiting.set(id, { resolve, reject }),
+    );
+    this.#socket.send(text);
+    // Who does not wait for the answer is not told of a refusal by the page either.
+    answer.catch(() => {});
+    return answer;
   }
 
   #answer(op: string, { id, ...message }: any): void {
     const waiting = this.#waiting.get(id);
     if (!waiting) return;
-    if (op === 'replay') return waiting.onReplay?.(message);
     this.#waiting.delete(id);
-    if (op !== 'error') return waiting.resolve();
+    if (op !== 'error') return waiting.resolve(message);
     const { code, detail, status } = message;
     const retryAfterMs = status === 429 ? RATE_LIMITED_FLOOR_MS : undefined;
     waiting.reject(new RadialError(code, detail, { status, retryAfterMs, problem: message }));
   }
 
   ping(): void {
-    if (this.#socket?.readyState === OPEN) void this.ask({ op: 'ping' });
+    void this.ask({ op: 'ping' });
   }
 
   close(): void {
     this.#closed = true;
     this.#socket?.close(1000);
+    const error = new RadialError('cut', 'The WebSocket was closed.');
+    this.#waiting.forEach(({ reject }) => reject(error));
+    this.#waiting.clear();
   }
 }

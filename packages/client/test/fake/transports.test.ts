@@ -212,6 +212,81 @@ describe.each(['sse', 'websocket'] as const)('a stream over %s', (transport) => 
     expect(client.getStats().dropped).toBe(3);
   });
 
+  test('shows what only an addition has from before, first and once', async () => {
+    const hub = createFakeHub();
+    emit(hub, 'shown');
+    hub.emit({ type: 'a.b', channel: 'board:1', eventId: '1' });
+    hub.emit({ type: 'a.b', channel: 'board:1', eventId: '2' });
+    const { client, seen } = connect(hub, { ...options, startAt: 'earliest' });
+    await hub.advance(0);
+    client.subscribe('a.*', () => {}, { channels: 'board:1', startAt: 'earliest' });
+    await hub.advance(0);
+    hub.emit({ type: 'a.b', channel: 'board:1', eventId: '3' });
+    await hub.advance(0);
+    expect(seen.ids).toEqual(['shown', '1', '2', '3']);
+    expect(seen.gaps).toEqual([]);
+    expect(hub.opened).toBe(1);
+  });
+
+  test('says what an addition cannot have, where the hub does not know how', async () => {
+    const hub = createFakeHub();
+    hub.supports.subscriptions = false;
+    const { client, seen } = connect(hub, options);
+    await hub.advance(0);
+    client.subscribe('a.*', () => {}, { channels: 'board:1', startAt: 'earliest' });
+    await hub.advance(60_000);
+    const gap = { reason: 'not-found', scope: 'all', from: null, to: null };
+    expect(seen.gaps).toEqual(transport === 'sse' ? [gap] : []);
+    hub.emit({ type: 'a.b', channel: 'board:1', eventId: '1' });
+    await hub.advance(0);
+    expect(seen.ids).toEqual(['1']);
+  });
+
+  test('acknowledges and publishes where it can, and by a request where it cannot', async () => {
+    const hub = createFakeHub();
+    const paths: string[] = [];
+    const { client, seen } = connect(hub, {
+      ...options,
+      fetch: (input, init) => {
+        if (init?.method === 'POST') paths.push(new URL(String(input)).pathname);
+        return hub.fetch(input, init);
+      },
+    });
+    await hub.advance(0);
+    hub.emit({ type: 'a.b', eventId: '1', ack: true });
+    void client.publish({ type: 'a.b', data: {}, eventId: '2' });
+    await hub.advance(100);
+    expect(hub.acks).toEqual(['1']);
+    expect(seen.ids).toEqual(['1', '2']);
+    expect(paths).toEqual(transport === 'sse' ? ['/api/sse/events', '/api/sse/acks'] : []);
+    client.disconnect();
+    void client.publish({ type: 'a.b', data: {}, eventId: '3' });
+    await hub.advance(0);
+    expect(hub.published.map((event) => event['eventId'])).toEqual(['2', '3']);
+    expect(paths.at(-1)).toBe('/api/sse/events');
+  });
+
+  test('is narrowed after a while, and not where what went comes back', async () => {
+    const hub = createFakeHub();
+    const { client } = connect(hub, options);
+    await hub.advance(0);
+    const add = () => client.subscribe('*', () => {}, { channels: 'board:1' });
+    let stop = add();
+    await hub.advance(0);
+    const channels = () => [...hub.core.streams][0]?.filter.channels;
+    for (let mount = 0; mount < 5; mount += 1) {
+      stop();
+      await hub.advance(9_000);
+      expect(channels()).toEqual(['board:1', 'main']);
+      stop = add();
+      await hub.advance(9_000);
+    }
+    stop();
+    await hub.advance(10_000);
+    expect(channels()).toEqual(['main']);
+    expect(hub.opened).toBe(1);
+  });
+
   test('is widened in place where the hub can, and opened anew at its place where it cannot', async () => {
     const hub = createFakeHub();
     const { client, seen } = connect(hub, options);
