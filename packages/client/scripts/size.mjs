@@ -11,8 +11,9 @@ const BUDGETS = [
   {
     entry: 'index',
     code: "export { createRealtimeClient } from './src/index.ts'",
-    first: 10_496,
-    all: 16_640,
+    // The aim is 8,192. What is left is needed before the first event can come.
+    first: 9_472,
+    all: 17_536,
   },
   {
     entry: 'outbox',

@@ -1,5 +1,5 @@
 /** Collects acknowledgements, sends them together, and knows what was handled already. */
-import { Timer, type Clock } from './clock.js';
+import { createTimer, type Clock, type Timer } from './clock.js';
 
 const DELAY_MS = 50;
 const BATCH = 500;
@@ -16,7 +16,7 @@ export class Acknowledger {
     send: (eventIds: string[]) => Promise<unknown>,
     failed: (error: unknown) => void,
   ) {
-    this.#timer = new Timer(clock, () => {
+    this.#timer = createTimer(clock, () => {
       const batch = this.#waiting.splice(0, BATCH);
       // What fails is not kept here: the hub sends the event again.
       send(batch).catch(failed);

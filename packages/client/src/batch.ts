@@ -1,7 +1,7 @@
 /** Collects events for a handler that takes lists. Loaded on demand. */
-import { Timer, type Clock } from './clock.js';
+import { createTimer, type Clock, type Timer } from './clock.js';
 import type { HubEvent } from './events.js';
-import type { BatchOptions } from './subscription.js';
+import type { BatchOptions, Validity } from './subscription.js';
 
 const DELAY_MS = 50;
 const SIZE = 500;
@@ -11,6 +11,10 @@ type Run = (events: HubEvent[]) => boolean | Promise<boolean>;
 
 export class Batch {
   #busy = false;
+  /** What was given up, counted so that it is not collected later. */
+  #round = 0;
+  /** The event that was taken last: events are collected in their order. */
+  #taken: Promise<unknown> = Promise.resolve();
   #collected: { event: HubEvent; done: (ok: boolean) => void }[] = [];
   readonly #run: Run;
   readonly #options: BatchOptions;
@@ -19,11 +23,24 @@ export class Batch {
   constructor(run: Run, options: BatchOptions, clock: Clock) {
     this.#run = run;
     this.#options = options;
-    this.#timer = new Timer(clock, () => this.#flush());
+    this.#timer = createTimer(clock, () => this.#flush());
   }
 
-  /** Takes an event; `done` is called when the handler has had it. */
-  add(event: HubEvent, done: (ok: boolean) => void): void {
+  /**
+   * Takes an event, if it is valid, after those before it.
+   * @returns whether the handler has succeeded with it
+   */
+  take(event: HubEvent, valid: Validity): Promise<boolean> {
+    const round = this.#round;
+    return new Promise((done) => {
+      this.#taken = this.#taken.then(async () => {
+        if ((await valid) === false || round !== this.#round) done(true);
+        else this.#add(event, done);
+      });
+    });
+  }
+
+  #add(event: HubEvent, done: (ok: boolean) => void): void {
     const { maxDelay = DELAY_MS, maxSize = SIZE } = this.#options;
     this.#collected.push({ event, done });
     if (this.#collected.length >= maxSize) return this.#flush();
@@ -35,6 +52,7 @@ export class Batch {
 
   /** Forgets what was collected; nobody is told that it was handled. */
   clear(): void {
+    this.#round += 1;
     this.#collected = [];
     this.#timer.clear();
   }

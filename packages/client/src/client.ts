@@ -1,5 +1,5 @@
 /** The client as an application has it: puts the parts together and decides nothing by itself. */
-import { Connection } from './connection.js';
+import { createConnection, type Connection } from './connection.js';
 import { Delivery, showError } from './delivery.js';
 import { Dispatcher, type AnyHandler } from './dispatcher.js';
 import { Emitter } from './emitter.js';
@@ -9,12 +9,11 @@ import type { Extras } from './extras.js';
 import type { Host } from './host.js';
 import { Intake } from './intake.js';
 import type { Machine, MachineEvent } from './machine/types.js';
-import { isOnline, watchPage } from './page.js';
 import type { Filter } from './pattern.js';
 import type { PublishOptions } from './publisher.js';
 import { settingsOf, type Settings } from './settings.js';
 import type { Subscription } from './subscription.js';
-import { Counters, isOpen, stateOf, statsOf } from './status.js';
+import { Counters, isOnline, isOpen, stateOf, statsOf } from './status.js';
 import { TabSeat } from './tab-seat.js';
 import type * as T from './types.js';
 import type { Frame } from './wire.js';
@@ -26,12 +25,10 @@ class Client implements T.RealtimeClient<any> {
   readonly #intake: Intake;
   readonly #connection: Connection;
   readonly #dispatcher: Dispatcher;
-  readonly #counters = new Counters();
   readonly #emitter = new Emitter<T.ClientEvents>(showError);
   readonly #host: Host;
   readonly #delivery: Delivery;
   readonly #seat: TabSeat;
-  #stopWatching: (() => void) | undefined;
   #state: T.ConnectionState;
   #refiltering = false;
   #extras: Promise<Extras> | undefined;
@@ -42,6 +39,7 @@ class Client implements T.RealtimeClient<any> {
     const { startAt: start } = options;
     const intake = (this.#intake = new Intake(
       typeof start === 'object' && 'cursor' in start ? start.cursor : null,
+      new Counters(),
     ));
     const dispatcher = (this.#dispatcher = new Dispatcher(settings.clock, options, {
       failed: (error, event) => this.#delivery.handlerFailed(error, event),
@@ -56,7 +54,7 @@ class Client implements T.RealtimeClient<any> {
       },
     }));
     const replay: Host['replay'] = (events, gaps) => this.#delivery.replay(events, gaps);
-    const connection = (this.#connection = new Connection(
+    const connection = (this.#connection = createConnection(
       settings,
       intake,
       {
@@ -69,7 +67,10 @@ class Client implements T.RealtimeClient<any> {
       },
       isOnline(),
     ));
+    const seat = (this.#seat = new TabSeat(() => this.#host));
     this.#host = {
+      measure: undefined,
+      seat,
       options,
       settings,
       intake,
@@ -83,10 +84,8 @@ class Client implements T.RealtimeClient<any> {
       follow: (leader) => this.#follow(leader),
       failed: (error) => this.#emitter.emit('error', error),
     };
-    this.#seat = new TabSeat(this.#host);
     this.#delivery = new Delivery(
       this.#host,
-      this.#counters,
       this.#emitter,
       (act) => this.#use(act),
       () => Boolean(this.#seat.led),
@@ -95,37 +94,16 @@ class Client implements T.RealtimeClient<any> {
   }
 
   connect(): Promise<void> {
-    const send = (event: MachineEvent) => this.#connection.send(event);
-    if (!this.#stopWatching) {
-      this.#stopWatching = watchPage({
-        online: () => send({ type: 'online' }),
-        offline: () => send({ type: 'offline' }),
-        wake: () => {
-          this.#seat.tabs?.check();
-          send({ type: 'wake' });
-        },
-        away: (reason) => {
-          send({ type: 'pause', reason });
-          this.#seat.leave();
-        },
-        back: (reason) => {
-          this.#seat.take();
-          send({ type: 'resume', reason });
-        },
-      });
-      // What is needed when something goes wrong is loaded while nothing has gone wrong yet.
-      this.#use((extras) => extras.start());
-      this.#connection.preload();
-    }
+    // What is needed when something goes wrong is loaded while nothing has gone wrong yet.
+    this.#use((extras) => extras.start());
+    this.#connection.preload();
     const { wanted, status } = this.#connection.machine;
     if (!wanted || status === 'failed') this.#seat.take();
-    send({ type: 'connect' });
+    this.#connection.send({ type: 'connect' });
     return this.ready();
   }
 
   disconnect(): void {
-    this.#stopWatching?.();
-    this.#stopWatching = undefined;
     this.#connection.send({ type: 'disconnect' });
     this.#seat.leave();
     if (this.#extras) this.#use((extras) => extras.stop());
@@ -172,8 +150,8 @@ class Client implements T.RealtimeClient<any> {
     return statsOf(
       this.#state,
       this.#connection,
-      this.#intake,
-      this.#counters,
+      this.#intake.counters,
+      this.#host.measure,
       this.#dispatcher.queued,
       now,
     );
@@ -291,7 +269,7 @@ class Client implements T.RealtimeClient<any> {
 
   #changed(before: Machine, event: MachineEvent): void {
     const { machine } = this.#connection;
-    const counters = this.#counters;
+    const { counters } = this.#intake;
     const lost = event.type === 'lost' || event.type === 'unauthorized';
     if (event.type === 'opened') counters.lastConnected = this.#settings.clock.now();
     if (lost && before.status !== 'reconnecting') counters.reconnects += 1;

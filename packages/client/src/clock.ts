@@ -14,32 +14,26 @@ export const systemClock: Clock = {
 };
 
 /** One timer that can be set again and again; setting it anew forgets what it was set to. */
-export class Timer {
-  #timer: unknown;
-  readonly #clock: Clock;
-  readonly #fire: () => void;
-
-  constructor(clock: Clock, fire: () => void) {
-    this.#clock = clock;
-    this.#fire = fire;
-  }
-
+export interface Timer {
   /** Fires once after this many milliseconds. */
-  set(ms: number): void {
-    this.clear();
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#timer = undefined;
-      this.#fire();
-    }, ms);
-  }
-
+  set(ms: number): void;
   /** Sets it unless it is set already. */
-  ensure(ms: number): void {
-    if (this.#timer === undefined) this.set(ms);
-  }
+  ensure(ms: number): void;
+  clear(): void;
+}
 
-  clear(): void {
-    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
+export function createTimer(clock: Clock, fire: () => void): Timer {
+  let timer: unknown;
+  const clear = () => {
+    if (timer !== undefined) clock.clearTimeout(timer);
+    timer = undefined;
+  };
+  const set = (ms: number) => {
+    clear();
+    timer = clock.setTimeout(() => {
+      timer = undefined;
+      fire();
+    }, ms);
+  };
+  return { set, clear, ensure: (ms) => void (timer === undefined && set(ms)) };
 }

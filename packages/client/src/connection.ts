@@ -3,10 +3,10 @@
  * decides nothing about states and knows no handlers and no tabs.
  */
 import { backoffMs } from './backoff.js';
-import { Timer } from './clock.js';
-import { RadialError } from './errors.js';
+import { createTimer } from './clock.js';
+import { asError, RadialError } from './errors.js';
 import type { Intake } from './intake.js';
-import { Link, type LinkOwner } from './link.js';
+import { createLink, type Link, type LinkOwner } from './link.js';
 import { reduce } from './machine/table.js';
 import {
   initialMachine,
@@ -17,8 +17,8 @@ import {
 } from './machine/types.js';
 import { shows, type Filter } from './pattern.js';
 import { newId, type Settings, type TokenReason } from './settings.js';
-import { loadTransport, type TransportClass } from './transport/load.js';
-import type { End, StreamRequest } from './transport/transport.js';
+import { loadTransport } from './transport/load.js';
+import type { End } from './transport/transport.js';
 import type { Frame, Gap, WireEvent } from './wire.js';
 
 /** What the application wants to receive. */
@@ -53,260 +53,217 @@ export interface ConnectionOwner {
   changed(before: Machine, event: MachineEvent): void;
 }
 
+export interface Connection {
+  readonly owner: ConnectionOwner;
+  readonly settings: Settings;
+  readonly machine: Machine;
+  /** When the next attempt begins, by the clock; null while there is none to wait for. */
+  readonly nextRetryAt: number | null;
+  /** The open stream, or the attempt to open one. */
+  readonly main: Link | null;
+  /** Makes one step of the machine and does what it asks. */
+  send(event: MachineEvent): void;
+  /** Has the code of every transport at hand before it is needed. */
+  preload(): void;
+  /** Makes the open stream show what the application wants: more at once, less after a while. */
+  refilter(): void;
+  /** Opens the stream anew at its place, with the filter that is wanted now. */
+  reopen(): void;
+  /** A probe would begin with a filter of before. */
+  endProbe(): void;
+  /** Asks the application for its credential, for a limited time. */
+  token(reason: TokenReason, signal?: AbortSignal): Promise<string | null>;
+}
+
 /** A token that is not there after this time is not waited for. */
 const TOKEN_TIMEOUT_MS = 30_000;
-/** A narrower filter waits this long, in milliseconds: what went often comes back. */
-const NARROW_AFTER_MS = 10_000;
 /** A probe after something changed for the better comes this soon, in milliseconds. */
 const SOON_MS = 1_000;
 
-const loadRequests = () => import('./stream-requests.js');
+/** A place for a link, and for the attempt to open it. */
+interface Seat {
+  link: Link | null;
+  attempt: AbortController;
+}
 
-export class Connection implements LinkOwner {
-  machine: Machine;
-  /** When the next attempt begins, by the clock; null while there is none to wait for. */
-  nextRetryAt: number | null = null;
-  main: Link | null = null;
-  #probe: Link | null = null;
-  #clientId = newId();
-  #opening = new AbortController();
-  #probing = new AbortController();
-  readonly #settings: Settings;
-  readonly #intake: Intake;
-  readonly #owner: ConnectionOwner;
-  readonly #wait: Timer;
-  readonly #probeWait: Timer;
-  readonly #narrowing: Timer;
+const emptySeat = (): Seat => ({ link: null, attempt: new AbortController() });
 
-  constructor(settings: Settings, intake: Intake, owner: ConnectionOwner, online: boolean) {
-    this.#settings = settings;
-    this.#intake = intake;
-    this.#owner = owner;
-    this.#wait = new Timer(settings.clock, () => this.send({ type: 'due' }));
-    this.#probeWait = new Timer(settings.clock, () => this.send({ type: 'probeDue' }));
-    this.#narrowing = new Timer(settings.clock, () => this.#refit());
-    this.machine = initialMachine({
-      order: settings.transports,
-      maxStrikes: settings.maxReconnectAttempts,
-      polling: settings.enablePollingFallback,
-      online,
-    });
+function leave(seat: Seat): void {
+  seat.attempt.abort();
+  seat.link?.close();
+  seat.link = null;
+}
+
+export function createConnection(
+  settings: Settings,
+  intake: Intake,
+  owner: ConnectionOwner,
+  online: boolean,
+): Connection {
+  const { clock, random } = settings;
+  let machine = initialMachine(settings, online);
+  let nextRetryAt: number | null = null;
+  let clientId = newId();
+  const main = emptySeat();
+  const probe = emptySeat();
+  const wait = createTimer(clock, () => send({ type: 'due' }));
+  const probeWait = createTimer(clock, () => send({ type: 'probeDue' }));
+  const linkOwner: LinkOwner = {
+    opened(link) {
+      if (link !== main.link) return;
+      send({ type: 'opened' });
+      refilter();
+    },
+    proved: (link) => send({ type: link === main.link ? 'proved' : 'probeProved' }),
+    frame(frame, link) {
+      if (intake.take(frame, link === main.link)) owner.frame(frame);
+    },
+    ended(end, link) {
+      if (link === probe.link) endProbe(end.type === 'missing');
+      if (link !== main.link) return;
+      main.link = null;
+      send(end);
+    },
+  };
+
+  const connection: Connection = {
+    owner,
+    settings,
+    get machine() {
+      return machine;
+    },
+    get nextRetryAt() {
+      return nextRetryAt;
+    },
+    get main() {
+      return main.link;
+    },
+    send,
+    preload() {
+      for (const transport of settings.transports) {
+        // What does not load now is loaded when it is needed, and then its failure counts.
+        loadTransport(transport, settings).catch(() => {});
+      }
+    },
+    refilter,
+    reopen: () => openMain('connect'),
+    endProbe,
+    token,
+  };
+  return connection;
+
+  function send(event: MachineEvent): void {
+    const before = machine;
+    const [next, effects] = reduce(before, event);
+    machine = next;
+    effects.forEach(perform);
+    if (next !== before) owner.changed(before, event);
   }
 
-  /** Makes one step of the machine and does what it asks. */
-  send(event: MachineEvent): void {
-    const before = this.machine;
-    const [machine, effects] = reduce(before, event);
-    this.machine = machine;
-    for (const effect of effects) this.#perform(effect);
-    if (machine !== before) this.#owner.changed(before, event);
-  }
-
-  /** Has the code of every transport at hand before it is needed. */
-  preload(): void {
-    for (const transport of this.#settings.transports) {
-      // What does not load now is loaded when it is needed, and then its failure counts.
-      loadTransport(transport, this.#settings).catch(() => {});
+  function perform(effect: Effect): void {
+    switch (effect.do) {
+      case 'open':
+        return openMain(effect.renew ? 'rejected' : 'connect');
+      case 'close':
+        rest();
+        leave(main);
+        probeWait.clear();
+        return leave(probe);
+      case 'wait': {
+        const ms = backoffMs(effect.attempt, effect.floorMs, settings.backoff, random);
+        nextRetryAt = clock.now() + ms;
+        return wait.set(ms);
+      }
+      case 'probeLater': {
+        const spread = (2 / 3 + (random() * 2) / 3) * settings.probeInterval;
+        return probeWait.set(effect.soon ? Math.min(SOON_MS, spread) : spread);
+      }
+      case 'probe':
+        return void open(probe, effect.transport, 'connect');
+      case 'adopt':
+        main.link?.close();
+        main.link = probe.link;
+        clientId = probe.link?.request.clientId ?? clientId;
+        probe.link = null;
+        return refilter();
+      case 'check':
+        main.link?.check();
     }
   }
 
-  /** Makes the connection show what the application wants: more at once, less after a while. */
-  refilter(): void {
-    const main = this.main;
+  /** No attempt is waited for any more. */
+  function rest(): void {
+    wait.clear();
+    nextRetryAt = null;
+  }
+
+  function endProbe(missing?: boolean): void {
+    if (!probe.link) return;
+    leave(probe);
+    send({ type: 'probeLost', ...(missing && { missing }) });
+  }
+
+  function openMain(reason: TokenReason): void {
+    rest();
+    void open(main, machine.transport, reason);
+  }
+
+  async function open(seat: Seat, transport: TransportName, reason: TokenReason): Promise<void> {
+    leave(seat);
+    const { signal } = (seat.attempt = new AbortController());
+    const isProbe = seat === probe;
+    try {
+      const [code, base, credential] = await Promise.all([
+        loadTransport(transport, settings),
+        settings.baseUrl(),
+        token(reason, signal),
+      ]);
+      if (signal.aborted) return;
+      const { cursor } = intake;
+      // Without a place a second connection could not tell what the first one has had.
+      if (isProbe && cursor === null) return send({ type: 'probeLost' });
+      const request = { base, token: credential, cursor, clientId, ...owner.wish() };
+      // By another name, so that the hub does not take a probe for a newer one of the same.
+      if (isProbe) Object.assign(request, { snapshot: [], clientId: newId() });
+      seat.link = createLink(code, request, linkOwner, settings);
+    } catch (error) {
+      if (!signal.aborted) send(isProbe ? { type: 'probeLost' } : endOfPreparation(error));
+    }
+  }
+
+  function refilter(): void {
+    const { link } = main;
     // An attempt that is only being prepared asks for the wish itself.
-    if (!main) return;
-    for (const one of this.#owner.additions()) {
-      if (one.asked === main || !main.isOpen) continue;
-      one.asked = main;
-      loadRequests()
-        .then(({ addFrom }) => addFrom(one, main, this.#owner, this.#settings))
-        .then((isKnown) => {
-          if (isKnown) this.refilter();
-          else if (main === this.main) void this.#open(false);
-        })
-        .catch(() => (one.asked = undefined));
-    }
-    const wish = this.#owner.wish();
-    if (!shows(main.request, wish)) this.#refit();
-    else if (!shows(wish, main.request)) this.#narrowing.ensure(NARROW_AFTER_MS);
-    else this.#narrowing.clear();
+    if (!link) return;
+    const wish = owner.wish();
+    const fits = shows(link.request, wish);
+    if (fits && shows(wish, link.request) && owner.additions().length === 0)
+      return link.narrowing?.clear();
+    import('./stream-requests.js').then(
+      ({ fit }) => fit(link, connection),
+      () => void (fits || connection.reopen()),
+    );
   }
 
-  /** Changes the filter of the open stream, or opens one with the other filter. */
-  #refit(): void {
-    this.#narrowing.clear();
-    const main = this.main;
-    if (!main) return;
-    if (this.#probe) this.#endProbe({ type: 'probeLost' });
-    if (main.connectionId === undefined) return void this.#open(false);
-    const { channels, types } = this.#owner.wish();
-    loadRequests()
-      .then(({ refit }) => refit(main, { channels, types }, this.#settings))
-      .then(
-        () => {
-          Object.assign(main.request, { channels, types });
-          this.#owner.refitted();
-          this.refilter();
-        },
-        () => void (main === this.main && this.#open(false)),
-      );
-  }
-
-  /** Gives an open stream a newer credential. */
-  async renew(): Promise<void> {
-    const main = this.main;
-    if (!main || !this.#settings.getToken) return;
-    const token = await this.token('expiring', this.#opening.signal);
-    const { renew } = await loadRequests();
-    if (main === this.main && token !== null) await renew(main, token, this.#settings);
-  }
-
-  /** Asks the application for its credential, for a limited time. */
-  async token(reason: TokenReason, signal: AbortSignal): Promise<string | null> {
-    const { getToken, clock } = this.#settings;
-    if (!getToken) return null;
+  function token(reason: TokenReason, signal = main.attempt.signal): Promise<string | null> {
+    const { getToken } = settings;
     return new Promise((resolve, reject) => {
-      const timer = new Timer(clock, () =>
+      if (!getToken) return resolve(null);
+      const timer = createTimer(clock, () =>
         reject(new RadialError('token', 'No token came in time.')),
       );
       timer.set(TOKEN_TIMEOUT_MS);
       Promise.resolve()
         .then(() => getToken({ reason, signal }))
         .then(resolve, reject)
-        .finally(() => timer.clear());
+        .finally(timer.clear);
     });
-  }
-
-  opened(link: Link): void {
-    if (link !== this.main) return;
-    this.send({ type: 'opened' });
-    this.refilter();
-  }
-
-  proved(link: Link): void {
-    if (link === this.main) this.send({ type: 'proved' });
-    else if (link === this.#probe) this.send({ type: 'probeProved' });
-  }
-
-  frame(frame: Frame, link: Link): void {
-    if (this.#intake.take(frame, link === this.main)) this.#owner.frame(frame);
-  }
-
-  ended(end: End, link: Link): void {
-    if (link === this.#probe) {
-      this.#endProbe({ type: 'probeLost', missing: end.type === 'missing' });
-    } else if (link === this.main) {
-      this.main = null;
-      this.send(end);
-    }
-  }
-
-  #endProbe(event: MachineEvent): void {
-    this.#closeProbe();
-    this.send(event);
-  }
-
-  #perform(effect: Effect): void {
-    const { clock, backoff, random, probeIntervalMs } = this.#settings;
-    switch (effect.do) {
-      case 'open':
-        return void this.#open(effect.renew);
-      case 'close':
-        return this.#close();
-      case 'wait': {
-        const ms = backoffMs(effect.attempt, effect.floorMs, backoff, random);
-        this.nextRetryAt = clock.now() + ms;
-        return this.#wait.set(ms);
-      }
-      case 'probeLater': {
-        const spread = (2 / 3 + (random() * 2) / 3) * probeIntervalMs;
-        return this.#probeWait.set(effect.soon ? Math.min(SOON_MS, spread) : spread);
-      }
-      case 'probe':
-        return void this.#openProbe(effect.transport);
-      case 'adopt':
-        this.main?.close();
-        this.main = this.#probe;
-        if (this.main) this.#clientId = this.main.request.clientId;
-        this.#probe = null;
-        return this.refilter();
-      case 'check':
-        this.main?.check();
-    }
-  }
-
-  #close(): void {
-    this.#opening.abort();
-    this.#wait.clear();
-    this.nextRetryAt = null;
-    this.main?.close();
-    this.main = null;
-    this.#probeWait.clear();
-    this.#narrowing.clear();
-    this.#closeProbe();
-  }
-
-  #closeProbe(): void {
-    this.#probing.abort();
-    this.#probe?.close();
-    this.#probe = null;
-  }
-
-  async #open(renew: boolean): Promise<void> {
-    this.#wait.clear();
-    this.nextRetryAt = null;
-    this.#opening.abort();
-    const { signal } = (this.#opening = new AbortController());
-    this.main?.close();
-    this.main = null;
-    try {
-      const [transport, request] = await this.#prepare(
-        this.machine.transport,
-        renew ? 'rejected' : 'connect',
-        signal,
-      );
-      if (!signal.aborted) this.main = new Link(transport, request, this, this.#settings);
-    } catch (error) {
-      if (!signal.aborted) this.send(endOfPreparation(error));
-    }
-  }
-
-  async #openProbe(transport: TransportName): Promise<void> {
-    const { signal } = (this.#probing = new AbortController());
-    try {
-      const [code, request] = await this.#prepare(transport, 'connect', signal);
-      if (signal.aborted) return;
-      // Without a place a second connection could not tell what the first one has had.
-      if (request.cursor === null) return this.send({ type: 'probeLost' });
-      // By another name, so that the hub does not take it for a newer one of the same.
-      const other = { ...request, snapshot: [], clientId: newId() };
-      this.#probe = new Link(code, other, this, this.#settings);
-    } catch {
-      if (!signal.aborted) this.send({ type: 'probeLost' });
-    }
-  }
-
-  async #prepare(
-    transport: TransportName,
-    reason: TokenReason,
-    signal: AbortSignal,
-  ): Promise<[TransportClass, StreamRequest]> {
-    const [code, base, token] = await Promise.all([
-      loadTransport(transport, this.#settings),
-      this.#settings.baseUrl(),
-      this.token(reason, signal),
-    ]);
-    const { cursor } = this.#intake;
-    return [code, { base, token, cursor, clientId: this.#clientId, ...this.#owner.wish() }];
   }
 }
 
 /** What it means that an attempt could not even begin. */
 function endOfPreparation(cause: unknown): End {
-  const error =
-    cause instanceof RadialError
-      ? cause
-      : new RadialError('token', 'The attempt could not begin.', { cause });
+  const error = asError(cause, 'token', 'The attempt could not begin.');
   const final = ['unauthorized', 'forbidden', 'invalid-url'].includes(error.code);
   return final ? { type: 'refused', error } : { type: 'lost', cause: 'busy', error };
 }

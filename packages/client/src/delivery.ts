@@ -3,7 +3,6 @@ import type { Emitter } from './emitter.js';
 import type { HubEvent } from './events.js';
 import type { Extras } from './extras.js';
 import type { Host } from './host.js';
-import type { Counters } from './status.js';
 import type { ClientEvents } from './types.js';
 import type { Frame, Gap, WireEvent } from './wire.js';
 
@@ -11,7 +10,6 @@ export class Delivery {
   /** The replay has met the head: what comes now happens now. */
   live = false;
   readonly #host: Host;
-  readonly #counters: Counters;
   readonly #emitter: Emitter<ClientEvents>;
   readonly #use: (act: (extras: Extras) => void) => void;
   /** Whether another tab acknowledges for this one. */
@@ -19,37 +17,37 @@ export class Delivery {
 
   constructor(
     host: Host,
-    counters: Counters,
     emitter: Emitter<ClientEvents>,
     use: (act: (extras: Extras) => void) => void,
     isLed: () => boolean,
   ) {
     this.#host = host;
-    this.#counters = counters;
     this.#emitter = emitter;
     this.#use = use;
     this.#isLed = isLed;
   }
 
   frame(frame: Frame): void {
-    const { settings, intake, connection, failed } = this.#host;
+    const { settings, intake, connection, measure, failed } = this.#host;
+    const { counters } = intake;
     const now = settings.clock.now();
-    const { latency } = this.#counters;
     switch (frame.name) {
       case 'event':
-        if (this.live) latency.add(now, frame.data.receivedAt);
-        intake.lastEventAt = now;
+        if (this.live) measure?.add(now, frame.data.receivedAt);
+        counters.lastEventAt = now;
         return this.#event(frame.data as HubEvent);
       case 'redelivery': {
         const event = frame.data.event as HubEvent;
         return this.#use((extras) => extras.wasHandled(event.eventId) || this.#event(event));
       }
       case 'heartbeat':
-        this.#counters.lastHeartbeat = now;
-        if (frame.data.now > 0) latency.add(now, frame.data.now);
+        counters.lastHeartbeat = now;
+        if (frame.data.now > 0) measure?.add(now, frame.data.now);
         return;
       case 'token':
-        return void connection.renew().catch(failed);
+        return void import('./stream-requests.js')
+          .then(({ renew }) => renew(connection))
+          .catch(failed);
       case 'live':
         this.live = true;
         break;
@@ -65,7 +63,7 @@ export class Delivery {
   replay(events: readonly WireEvent[], gaps: readonly Gap[] = []): void {
     const { intake } = this.#host;
     for (const data of gaps) {
-      intake.gaps += 1;
+      intake.counters.gaps += 1;
       this.frame({ name: 'gap', data });
     }
     for (const event of events) {
@@ -87,7 +85,7 @@ export class Delivery {
 
   /** A handler has failed, which concerns nobody else. */
   handlerFailed(error: unknown, event: HubEvent): void {
-    this.#counters.handlerErrors += 1;
+    this.#host.intake.counters.handlerErrors += 1;
     this.#use((extras) => extras.reporter.count('handlerErrors'));
     try {
       (this.#host.options.onHandlerError ?? showError)(error, event);

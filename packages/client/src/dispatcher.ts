@@ -3,10 +3,10 @@
  * for anybody else, and never more waiting than a limit. It knows no connection.
  */
 import type { Clock } from './clock.js';
-import { RadialError } from './errors.js';
-import type { HubEvent, StandardSchema } from './events.js';
+import type { HubEvent } from './events.js';
 import { anyCovers } from './pattern.js';
 import { Subscription } from './subscription.js';
+import type { check } from './schema.js';
 import type { ClientOptions, SubscribeOptions } from './types.js';
 import type { WireEvent } from './wire.js';
 
@@ -20,11 +20,23 @@ export interface DispatcherOwner {
   overflowed(): void;
 }
 
-type DispatcherOptions = Pick<ClientOptions<any>, 'schemas' | 'onInvalid' | 'maxQueued'>;
+export type DispatcherOptions = Pick<ClientOptions<any>, 'schemas' | 'onInvalid' | 'maxQueued'>;
 
 const MAX_QUEUED = 10_000;
 
+const loadCheck = async () => (await import('./schema.js')).check;
+
+/** The check of an event before its code is there; code that does not load is a failed check. */
+const checkLater: typeof check = (event, schema, options, owner) =>
+  loadCheck()
+    .then((check) => check(event, schema, options, owner))
+    .catch((error) => {
+      owner.failed(error, event);
+      return false;
+    });
+
 export class Dispatcher {
+  #check = checkLater;
   readonly #subscriptions = new Set<Subscription>();
   readonly #clock: Clock;
   readonly #options: DispatcherOptions;
@@ -34,6 +46,8 @@ export class Dispatcher {
     this.#clock = clock;
     this.#options = options;
     this.#owner = owner;
+    const keep = (loaded: typeof check) => (this.#check = loaded);
+    if (options.schemas) loadCheck().then(keep, () => {});
   }
 
   add(types: readonly string[], handler: AnyHandler, options: SubscribeOptions): Subscription {
@@ -87,14 +101,7 @@ export class Dispatcher {
     event.type = wire.eventType;
     event.data = wire.eventData;
     const schema = this.#options.schemas?.[event.type];
-    if (!schema) return this.#deliver(event, undefined);
-    return this.#deliver(event, this.#check(event, schema));
-  }
-
-  #deliver(
-    event: HubEvent,
-    valid: boolean | Promise<boolean> | undefined,
-  ): boolean | Promise<boolean> {
+    const valid = schema && this.#check(event, schema, this.#options, this.#owner);
     let finished = true;
     const waiting: Promise<boolean>[] = [];
     for (const subscription of [...this.#subscriptions]) {
@@ -106,28 +113,5 @@ export class Dispatcher {
     }
     if (waiting.length === 0) return finished;
     return Promise.all(waiting).then((all) => finished && all.every(Boolean));
-  }
-
-  /** Whether the event may go on; a promise where the schema takes its time. */
-  #check(event: HubEvent, schema: StandardSchema): boolean | Promise<boolean> {
-    const judge = (result: Awaited<ReturnType<StandardSchema['~standard']['validate']>>) => {
-      if (!result.issues) {
-        event.data = event.eventData = result.value;
-        return true;
-      }
-      const message = result.issues.map((issue) => issue.message).join('; ');
-      this.#owner.failed(new RadialError('invalid-event', `${event.type}: ${message}`), event);
-      return this.#options.onInvalid === 'pass';
-    };
-    const failed = (error: unknown) => {
-      this.#owner.failed(error, event);
-      return false;
-    };
-    try {
-      const result = schema['~standard'].validate(event.eventData);
-      return result instanceof Promise ? result.then(judge).catch(failed) : judge(result);
-    } catch (error) {
-      return failed(error);
-    }
   }
 }

@@ -52,26 +52,10 @@ export class RadialError extends Error {
   }
 }
 
-/** Turns an answer that is no success into an error; reads the body, so that nothing stays open. */
-export async function errorOf(response: Response): Promise<RadialError> {
-  let problem: Record<string, unknown> = {};
-  try {
-    problem = (await response.json()) ?? {};
-  } catch {
-    // A proxy's own page is no problem document; the status says enough.
-  }
-  const { status } = response;
-  const words: Record<number, string> = { 401: 'unauthorized', 403: 'forbidden', 404: 'not-found' };
-  const code = String(problem['code'] ?? words[status] ?? `http-${status}`);
-  const message = String(problem['detail'] ?? problem['title'] ?? `The hub answered ${status}.`);
-  return new RadialError(code, message, {
-    status,
-    problem,
-    retryAfterMs: retryAfter(response.headers.get('retry-after')),
-  });
-}
+/** What was thrown, as an error of this package. */
+export const asError = (cause: unknown, code: ErrorCode, message: string): RadialError =>
+  cause instanceof RadialError ? cause : new RadialError(code, message, { cause });
 
-/** `Retry-After` in seconds, as the hub sends it; a date of a proxy counts as absent. */
-function retryAfter(value: string | null): number | undefined {
-  return value !== null && /^\d+$/.test(value) ? Number(value) * 1000 : undefined;
-}
+/** What a request threw that got no answer. */
+export const unreachable = (cause: unknown): RadialError =>
+  asError(cause, 'unreachable', 'The hub could not be reached.');

@@ -1,12 +1,14 @@
 /**
- * What a client does besides receiving: publishing, acknowledging, reporting, and what the registry
- * says of times without a stream. Loaded when a client connects or sends for the first time.
+ * What a client does besides receiving: publishing, acknowledging, measuring, reporting, watching the
+ * page, and what the registry says of times without a stream. Loaded when a client connects or sends for the first time.
  */
 import { Acknowledger } from './acknowledger.js';
 import type { HubEvent } from './events.js';
 import type { Fallback } from './fallback.js';
 import type { Host } from './host.js';
+import { watchPage } from './page.js';
 import { Publisher, type PublishOptions } from './publisher.js';
+import { Measure } from './quality.js';
 import { Reporter } from './reporter.js';
 
 export class Extras {
@@ -15,10 +17,12 @@ export class Extras {
   readonly #acks: Acknowledger;
   readonly #host: Host;
   #fallback: Fallback | undefined;
+  #stopWatching: (() => void) | undefined;
 
   constructor(host: Host) {
     const { settings, connection, options } = host;
     this.#host = host;
+    host.measure = new Measure();
     this.#publisher = new Publisher(
       settings,
       (reason, signal) => connection.token(reason, signal),
@@ -37,6 +41,10 @@ export class Extras {
 
   start(): void {
     const { options } = this.#host;
+    if (this.#stopWatching) return;
+    this.#stopWatching = watchPage(this.#host);
+    // Until it is there, a refusal would count as a hub that cannot be reached.
+    import('./transport/refusal.js').catch(() => {});
     if (options.report !== false) this.reporter.start();
     if (!options.fallback) return;
     if (this.#fallback) this.#fallback.start();
@@ -44,6 +52,8 @@ export class Extras {
   }
 
   stop(): void {
+    this.#stopWatching?.();
+    this.#stopWatching = undefined;
     this.reporter.stop();
     this.#fallback?.stop();
   }

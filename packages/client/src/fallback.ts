@@ -2,7 +2,7 @@
  * What the registry says that a client does for a type while it has no stream: keep the newest
  * value in the browser, or have the application's queries read again. Loaded on demand.
  */
-import { Timer } from './clock.js';
+import { createTimer, type Timer } from './clock.js';
 import type { HubEvent } from './events.js';
 import type { Settings } from './settings.js';
 import { httpRequest } from './transport/transport.js';
@@ -37,7 +37,7 @@ export class Fallback {
     this.#storage = owner.options.storage ?? storageOf();
     this.#loaded = owner.options.policies !== undefined;
     this.#policies = owner.options.policies ?? this.#read('policies') ?? {};
-    this.#offline = new Timer(owner.settings.clock, () => {
+    this.#offline = createTimer(owner.settings.clock, () => {
       this.#invalidate('offline');
       this.#watch();
     });
@@ -82,7 +82,7 @@ export class Fallback {
   }
 
   #watch(): void {
-    if (!this.#stop.signal.aborted) this.#offline.ensure(this.#owner.settings.pollingIntervalMs);
+    if (!this.#stop.signal.aborted) this.#offline.ensure(this.#owner.settings.pollingInterval);
   }
 
   #invalidate(reason: 'offline' | 'gap'): void {

@@ -3,7 +3,9 @@ import type { Connection } from './connection.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Intake } from './intake.js';
 import type { Filter } from './pattern.js';
+import type { Measure } from './quality.js';
 import type { Settings } from './settings.js';
+import type { TabSeat } from './tab-seat.js';
 import type { ClientOptions, ConnectionState } from './types.js';
 import type { Frame, Gap, WireEvent } from './wire.js';
 
@@ -13,6 +15,9 @@ export interface Host {
   readonly intake: Intake;
   readonly connection: Connection;
   readonly dispatcher: Dispatcher;
+  readonly seat: TabSeat;
+  /** How late frames come; undefined until it is loaded. */
+  measure: Measure | undefined;
   state(): ConnectionState;
   /** What this tab wants to receive. */
   wish(): Filter;

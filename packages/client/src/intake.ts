@@ -3,6 +3,7 @@
  * what came before, and counts. Several links may feed it at the same time, because each of them
  * began at a place that this had reached.
  */
+import type { Counters } from './status.js';
 import { offsetOf, type Frame, type WireEvent } from './wire.js';
 
 /** How many events without a place are remembered, to leave out what comes twice. */
@@ -11,19 +12,16 @@ const REMEMBERED = 512;
 export class Intake {
   /** Where the next connection goes on; null before there is a place. */
   cursor: string | null;
-  received = 0;
-  duplicates = 0;
-  gaps = 0;
-  dropped = 0;
-  lastEventAt: number | null = null;
+  readonly counters: Counters;
   /** The highest offset that was taken, -1 before there is one. */
   offset = -1;
   readonly #recent = new Set<string>();
   /** Offsets beyond the highest that a replay has shown; the next connection may bring them again. */
   readonly #ahead = new Set<number>();
 
-  constructor(cursor: string | null) {
+  constructor(cursor: string | null, counters: Counters) {
     this.cursor = cursor;
+    this.counters = counters;
   }
 
   /**
@@ -38,7 +36,7 @@ export class Intake {
       case 'gap': {
         const { to, reason, scope } = frame.data;
         if (to !== null && to === this.cursor && !main) return false;
-        this.gaps += 1;
+        this.counters.gaps += 1;
         if (reason === 'epoch' || reason === 'ahead') {
           this.offset = -1;
           this.#ahead.clear();
@@ -49,7 +47,7 @@ export class Intake {
         return true;
       }
       case 'dropped':
-        this.dropped += frame.data.count;
+        this.counters.dropped += frame.data.count;
         return true;
       case 'hello':
       case 'heartbeat':
@@ -64,15 +62,15 @@ export class Intake {
 
   /** Takes an event from before the place of its connection, which it does not move. */
   replayed({ offset = -1 }: WireEvent): void {
-    this.received += 1;
+    this.counters.received += 1;
     if (offset > this.offset) this.#ahead.add(offset);
   }
 
   #event(event: WireEvent, cursor: string | undefined): boolean {
-    this.received += 1;
+    this.counters.received += 1;
     const { offset } = event;
     if (offset === undefined ? this.#seen(event.eventId) : offset <= this.offset) {
-      this.duplicates += 1;
+      this.counters.duplicates += 1;
       return false;
     }
     this.cursor = cursor ?? event.cursor ?? this.cursor;
@@ -80,7 +78,7 @@ export class Intake {
     this.offset = offset;
     const isNew = !this.#ahead.has(offset);
     this.#ahead.forEach((one) => one <= offset && this.#ahead.delete(one));
-    if (!isNew) this.duplicates += 1;
+    if (!isNew) this.counters.duplicates += 1;
     return isNew;
   }
 

@@ -2,12 +2,12 @@
  * One attempt with one transport: whether it says something in time, whether it still lives, and
  * whether it has proved that it works. It judges by the wall clock, never by the number of ticks.
  */
-import { Timer } from './clock.js';
+import { createTimer, type Timer } from './clock.js';
 import { RadialError } from './errors.js';
 import type { Settings } from './settings.js';
 import type { TransportClass } from './transport/load.js';
-import type { Answer, End, StreamRequest, Transport } from './transport/transport.js';
-import type { Frame, Goodbye, Hello, Replay } from './wire.js';
+import type { Answer, End, StreamRequest } from './transport/transport.js';
+import type { Frame, Goodbye, Replay } from './wire.js';
 
 export interface LinkOwner {
   /** The first frame is there. */
@@ -19,141 +19,129 @@ export interface LinkOwner {
   ended(end: End, link: Link): void;
 }
 
+export interface Link {
+  readonly request: StreamRequest;
+  /** It has said something. */
+  isOpen: boolean;
+  isProved: boolean;
+  hasEnded: boolean;
+  /** Names the stream to the hub, where it has said hello. */
+  connectionId?: string;
+  /** The time between two heartbeats, as the hub said. */
+  heartbeatMs: number;
+  lastByteAt: number;
+  /** Takes what an addition shows from before this stream's place. */
+  onReplay?: (page: Replay) => void;
+  /** Waits before the stream is asked for less; cleared with the link. */
+  narrowing?: Timer;
+  /** Looks at once whether the connection lives; a doubtful one is given one round of grace. */
+  check(): void;
+  /** As `Transport.ask`; undefined also when the link has ended. */
+  ask(operation: object): Promise<Answer> | undefined;
+  close(): void;
+}
+
 /** After a late timer or a wake-up: time for what waits in the socket to be read. */
 const GRACE_MS = 5_000;
 /** A timer this late was throttled, or the machine slept. */
 const LATE_MS = 3_000;
 
-export class Link {
-  readonly request: StreamRequest;
-  /** Names the stream to the hub, where it has said hello. */
-  connectionId: string | undefined;
-  /** The time between two heartbeats, as the hub said. */
-  heartbeatMs = 0;
-  lastByteAt: number;
-  isProved = false;
-  hasEnded = false;
-  /** Takes what an addition shows from before this stream's place. */
-  onReplay: ((page: Replay) => void) | undefined;
-  #openedAt = 0;
-  #dueAt = 0;
-  #suspected = false;
-  readonly #began: number;
-  readonly #owner: LinkOwner;
-  readonly #settings: Settings;
-  readonly #watchdog: Timer;
-  readonly #transport: Transport;
+/** Opens a stream. */
+export function createLink(
+  Transport: TransportClass,
+  request: StreamRequest,
+  owner: LinkOwner,
+  settings: Settings,
+): Link {
+  const now = () => settings.clock.now();
+  const began = now();
+  const watchdog = createTimer(settings.clock, look);
+  let openedAt = 0;
+  let dueAt = 0;
+  let suspected = false;
 
-  constructor(
-    Transport: TransportClass,
-    request: StreamRequest,
-    owner: LinkOwner,
-    settings: Settings,
-  ) {
-    this.request = request;
-    this.#owner = owner;
-    this.#settings = settings;
-    this.#began = this.lastByteAt = settings.clock.now();
-    this.#watchdog = new Timer(settings.clock, () => this.#look());
-    const sink = {
-      bytes: () => this.#bytes(),
-      frame: (frame: Frame) => this.#frame(frame),
-      end: (end: End) => this.#end(end),
-    };
-    this.#transport = new Transport(request, sink, settings);
-    this.#arm();
+  const link: Link = {
+    request,
+    isOpen: false,
+    isProved: false,
+    hasEnded: false,
+    heartbeatMs: 0,
+    lastByteAt: began,
+    check() {
+      if (link.hasEnded) return;
+      transport.ping?.();
+      // A page that was frozen has not read what arrived meanwhile.
+      if (now() >= deadline()) suspect();
+      else arm();
+    },
+    ask: (operation) => (link.hasEnded ? undefined : transport.ask?.(operation)),
+    close() {
+      link.hasEnded = true;
+      watchdog.clear();
+      link.narrowing?.clear();
+      transport.close();
+    },
+  };
+  const transport = new Transport(request, { bytes, frame, end }, settings);
+  arm();
+  return link;
+
+  function bytes(): void {
+    if (link.hasEnded) return;
+    link.lastByteAt = now();
+    suspected = false;
+    if (link.isProved || !link.isOpen || now() - openedAt < settings.provedAfter) return;
+    link.isProved = true;
+    owner.proved(link);
   }
 
-  /** Whether it has said something. */
-  get isOpen(): boolean {
-    return this.#openedAt > 0;
-  }
-
-  /** Looks at once whether the connection lives; a doubtful one is given one round of grace. */
-  check(): void {
-    if (this.hasEnded) return;
-    this.#transport.ping?.();
-    const { clock } = this.#settings;
-    // A page that was frozen has not read what arrived meanwhile.
-    if (clock.now() >= this.#deadline()) this.#suspect();
-    else this.#arm();
-  }
-
-  /** As `Transport.ask`; undefined also when the link has ended. */
-  ask(operation: object): Promise<Answer> | undefined {
-    return this.hasEnded ? undefined : this.#transport.ask?.(operation);
-  }
-
-  close(): void {
-    this.hasEnded = true;
-    this.#watchdog.clear();
-    this.#transport.close();
-  }
-
-  #bytes(): void {
-    if (this.hasEnded) return;
-    const now = (this.lastByteAt = this.#settings.clock.now());
-    this.#suspected = false;
-    if (
-      !this.isProved &&
-      this.#openedAt > 0 &&
-      now - this.#openedAt >= this.#settings.provedAfterMs
-    ) {
-      this.isProved = true;
-      this.#owner.proved(this);
+  function frame(frame: Frame): void {
+    if (link.hasEnded) return;
+    if (frame.name === 'replay') return link.onReplay?.(frame.data);
+    if (frame.name === 'hello') {
+      link.connectionId = frame.data.connectionId;
+      link.heartbeatMs = frame.data.heartbeatMs ?? 0;
     }
-  }
-
-  #frame(frame: Frame): void {
-    if (this.hasEnded) return;
-    if (frame.name === 'replay') return this.onReplay?.(frame.data);
-    if (frame.name === 'hello') this.#hello(frame.data);
-    if (this.#openedAt === 0) {
-      this.#openedAt = this.#settings.clock.now();
-      this.#owner.opened(this);
-      this.#arm();
+    if (!link.isOpen) {
+      link.isOpen = true;
+      openedAt = now();
+      owner.opened(link);
+      arm();
     }
-    if (!this.hasEnded) this.#owner.frame(frame, this);
-    if (frame.name === 'goodbye') this.#end(endOfGoodbye(frame.data));
+    if (!link.hasEnded) owner.frame(frame, link);
+    if (frame.name === 'goodbye') end(endOfGoodbye(frame.data));
   }
 
-  #hello(hello: Hello): void {
-    this.connectionId = hello.connectionId;
-    this.heartbeatMs = hello.heartbeatMs ?? 0;
-  }
-
-  #end(end: End): void {
-    if (this.hasEnded) return;
-    this.close();
-    this.#owner.ended(end, this);
+  function end(how: End): void {
+    if (link.hasEnded) return;
+    link.close();
+    owner.ended(how, link);
   }
 
   /** When silence becomes death. */
-  #deadline(): number {
-    const { heartbeatTimeoutMs, connectTimeoutMs } = this.#settings;
-    if (this.#openedAt === 0) return this.#began + connectTimeoutMs;
-    return this.lastByteAt + Math.max(heartbeatTimeoutMs, 2 * this.heartbeatMs);
+  function deadline(): number {
+    if (!link.isOpen) return began + settings.connectTimeout;
+    return link.lastByteAt + Math.max(settings.heartbeatTimeout, 2 * link.heartbeatMs);
   }
 
-  #arm(): void {
-    if (this.hasEnded) return;
-    this.#dueAt = this.#deadline();
-    this.#watchdog.set(Math.max(0, this.#dueAt - this.#settings.clock.now()));
+  function arm(): void {
+    if (link.hasEnded) return;
+    dueAt = deadline();
+    watchdog.set(Math.max(0, dueAt - now()));
   }
 
-  #look(): void {
-    const now = this.#settings.clock.now();
-    if (now < this.#deadline() && !this.#suspected) return this.#arm();
-    if (!this.#suspected && now - this.#dueAt > LATE_MS) return this.#suspect();
+  function look(): void {
+    if (now() < deadline() && !suspected) return arm();
+    if (!suspected && now() - dueAt > LATE_MS) return suspect();
     const error = new RadialError('timeout', 'Nothing came from the hub for too long.');
-    this.#end({ type: 'lost', cause: 'silent', error });
+    end({ type: 'lost', cause: 'silent', error });
   }
 
-  #suspect(): void {
-    this.#suspected = true;
-    this.#transport.ping?.();
-    this.#dueAt = this.#settings.clock.now() + GRACE_MS;
-    this.#watchdog.set(GRACE_MS);
+  function suspect(): void {
+    suspected = true;
+    transport.ping?.();
+    dueAt = now() + GRACE_MS;
+    watchdog.set(GRACE_MS);
   }
 }
 

@@ -3,11 +3,11 @@
  * whatever transport the events come by.
  */
 import { backoffMs } from './backoff.js';
-import { Timer } from './clock.js';
-import { errorOf, RadialError } from './errors.js';
+import { createTimer } from './clock.js';
+import { RadialError, unreachable } from './errors.js';
 import type { Published } from './events.js';
 import { newId, type Settings, type TokenReason } from './settings.js';
-import { httpRequest, type Answer } from './transport/transport.js';
+import { accepted, httpRequest, type Answer } from './transport/transport.js';
 
 export interface PublishOptions {
   signal?: AbortSignal;
@@ -111,10 +111,7 @@ export class Publisher {
       } catch (cause) {
         if (signal?.aborted)
           throw new RadialError('aborted', 'The request was given up.', { cause });
-        const error =
-          cause instanceof RadialError
-            ? cause
-            : new RadialError('unreachable', 'The hub could not be reached.', { cause });
+        const error = unreachable(cause);
         if (error.status === 401 && reason === 'publish' && this.#settings.getToken)
           reason = 'rejected';
         else if (!error.retryable || attempt >= retries) throw error;
@@ -134,8 +131,9 @@ export class Publisher {
     const token = await this.#token(reason, signal);
     const init = httpRequest(settings, token, headers);
     const url = (await settings.baseUrl()) + path;
-    const response = await settings.fetch(url, { ...init, method: 'POST', body, signal });
-    if (!response.ok) throw await errorOf(response);
+    const response = await accepted(
+      await settings.fetch(url, { ...init, method: 'POST', body, signal }),
+    );
     const text = await response.text();
     return text ? JSON.parse(text) : undefined;
   }
@@ -149,7 +147,7 @@ export class Publisher {
     const stop = () => abort.abort(outer?.reason);
     outer?.addEventListener('abort', stop);
     if (outer?.aborted) stop();
-    const timer = new Timer(this.#settings.clock, () =>
+    const timer = createTimer(this.#settings.clock, () =>
       abort.abort(new RadialError('timeout', 'The hub did not answer in time.')),
     );
     timer.set(TIMEOUT_MS);
@@ -172,7 +170,7 @@ export class Publisher {
         signal?.removeEventListener('abort', finish);
         resolve();
       };
-      const timer = new Timer(this.#settings.clock, finish);
+      const timer = createTimer(this.#settings.clock, finish);
       timer.set(ms);
       signal?.addEventListener('abort', finish);
     });

@@ -6,8 +6,8 @@ const EXCELLENT_MS = 100;
 const GOOD_MS = 300;
 const FAIR_MS = 1_000;
 
-/** Measures how late frames come, against the quickest one that ever came. */
-export class Latency {
+/** Measures how late frames come, against the quickest one that ever came. Loaded on demand. */
+export class Measure {
   /** The smallest difference between our clock and the hub's: skew and the shortest way together. */
   #base = Infinity;
   readonly #samples: number[] = [];
@@ -26,20 +26,17 @@ export class Latency {
   }
 
   /** The latency that 95 of 100 frames stay under, in milliseconds; null before there is one. */
-  get p95(): number | null {
+  get latencyMs(): number | null {
     const sorted = [...this.#samples].sort((a, b) => a - b);
     const worst = sorted[Math.ceil(sorted.length * 0.95) - 1];
     return worst === undefined ? null : worst - this.#base;
   }
-}
 
-export function qualityOf(
-  connected: boolean,
-  latencyMs: number | null,
-  missedHeartbeats: number,
-): Quality {
-  const latency = latencyMs ?? 0;
-  if (!connected || missedHeartbeats > 1 || latency >= FAIR_MS) return 'poor';
-  if (missedHeartbeats > 0 || latency >= GOOD_MS) return 'fair';
-  return latency >= EXCELLENT_MS ? 'good' : 'excellent';
+  /** How good an open connection is that has missed so many heartbeats. */
+  quality(missedHeartbeats: number): Quality {
+    const latency = this.latencyMs ?? 0;
+    if (missedHeartbeats > 1 || latency >= FAIR_MS) return 'poor';
+    if (missedHeartbeats > 0 || latency >= GOOD_MS) return 'fair';
+    return latency >= EXCELLENT_MS ? 'good' : 'excellent';
+  }
 }

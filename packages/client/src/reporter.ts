@@ -1,5 +1,5 @@
 /** Tells the hub how its clients fare: `client.report`, at most one a minute, only if there is news. */
-import { Timer, type Clock } from './clock.js';
+import { createTimer, type Clock, type Timer } from './clock.js';
 
 export interface Report {
   fallbacks: { from: string; to: string; reason: string }[];
@@ -24,7 +24,7 @@ export class Reporter {
   constructor(clock: Clock, send: (report: Report) => Promise<unknown>) {
     this.#clock = clock;
     this.#send = send;
-    this.#timer = new Timer(clock, () => this.#flush());
+    this.#timer = createTimer(clock, () => this.#flush());
   }
 
   fallback(from: string, to: string, reason: string): void {

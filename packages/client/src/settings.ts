@@ -69,56 +69,61 @@ export interface Paths {
   publish: string;
 }
 
-export interface Settings {
+type WithDefaults =
+  | 'transports'
+  | 'maxReconnectAttempts'
+  | 'enablePollingFallback'
+  | 'heartbeatTimeout'
+  | 'pollingInterval'
+  | 'probeInterval'
+  | 'connectTimeout'
+  | 'provedAfter'
+  | 'nativeEventSource'
+  | 'credentials'
+  | 'fetch'
+  | 'clock'
+  | 'random';
+
+/** The options, in their units, with every default filled in. */
+export interface Settings
+  extends
+    Readonly<Required<Pick<ConnectionOptions, WithDefaults>>>,
+    Readonly<Pick<ConnectionOptions, 'getToken' | 'WebSocket' | 'EventSource'>> {
   readonly baseUrl: () => Promise<string>;
-  readonly getToken:
-    ((request: TokenRequest) => string | null | Promise<string | null>) | undefined;
-  readonly transports: readonly TransportName[];
-  readonly maxReconnectAttempts: number;
-  readonly enablePollingFallback: boolean;
-  readonly heartbeatTimeoutMs: number;
-  readonly pollingIntervalMs: number;
-  readonly probeIntervalMs: number;
-  readonly connectTimeoutMs: number;
-  readonly provedAfterMs: number;
   readonly backoff: Backoff;
-  readonly nativeEventSource: boolean;
   /** Names this page load to the other tabs; never stored. */
   readonly clientId: string;
   readonly identity: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
-  readonly credentials: RequestCredentials;
   readonly paths: Paths;
-  readonly fetch: typeof fetch;
-  readonly WebSocket: typeof WebSocket | undefined;
-  readonly EventSource: typeof EventSource | undefined;
-  readonly clock: Clock;
-  readonly random: () => number;
 }
-
-const DEFAULT_TRANSPORTS: readonly TransportName[] = ['sse', 'websocket', 'polling'];
 
 /** Fills in the defaults. Reads the globals at this moment, so that tests and pages may set them. */
 export function settingsOf(options: ConnectionOptions): Settings {
-  const { tenant, userId, sessionId } = options;
+  const { url, tenant, userId, sessionId } = options;
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return {
-    baseUrl: async () =>
-      absolute(typeof options.url === 'function' ? await options.url() : options.url),
-    getToken: options.getToken,
-    transports: options.transports ?? DEFAULT_TRANSPORTS,
-    maxReconnectAttempts: options.maxReconnectAttempts ?? 3,
-    enablePollingFallback: options.enablePollingFallback ?? true,
-    heartbeatTimeoutMs: options.heartbeatTimeout ?? 60_000,
-    pollingIntervalMs: options.pollingInterval ?? 30_000,
-    probeIntervalMs: options.probeInterval ?? 45_000,
-    connectTimeoutMs: options.connectTimeout ?? 10_000,
-    provedAfterMs: options.provedAfter ?? 5_000,
+    transports: ['sse', 'websocket', 'polling'],
+    maxReconnectAttempts: 3,
+    enablePollingFallback: true,
+    heartbeatTimeout: 60_000,
+    pollingInterval: 30_000,
+    probeInterval: 45_000,
+    connectTimeout: 10_000,
+    provedAfter: 5_000,
+    nativeEventSource: false,
+    credentials: 'same-origin',
+    fetch: (input, init) => globalThis.fetch(input, init),
+    WebSocket: globalThis.WebSocket,
+    EventSource: globalThis.EventSource,
+    clock: systemClock,
+    random: Math.random,
+    ...(Object.fromEntries(given) as Partial<ConnectionOptions>),
+    baseUrl: async () => absolute(typeof url === 'function' ? await url() : url),
     backoff: { ...DEFAULT_BACKOFF, ...options.backoff },
-    nativeEventSource: options.nativeEventSource ?? false,
     clientId: newId(),
     identity: { ...(userId && { userId }), ...(sessionId && { sessionId }) },
     headers: { ...(tenant && { 'radial-tenant': tenant }), ...options.headers },
-    credentials: options.credentials ?? 'same-origin',
     paths: {
       sse: '/api/sse/events',
       websocket: '/api/ws',
@@ -126,17 +131,12 @@ export function settingsOf(options: ConnectionOptions): Settings {
       publish: '/api/sse/events',
       ...options.paths,
     },
-    fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
-    WebSocket: options.WebSocket ?? globalThis.WebSocket,
-    EventSource: options.EventSource ?? globalThis.EventSource,
-    clock: options.clock ?? systemClock,
-    random: options.random ?? Math.random,
   };
 }
 
 function absolute(url = '/'): string {
   try {
-    return new URL(url, globalThis.location?.href).href.replace(/[?#].*$/, '').replace(/\/+$/, '');
+    return new URL(url, globalThis.location?.href).href.replace(/\/*([?#].*)?$/, '');
   } catch (cause) {
     throw new RadialError('invalid-url', `“${url}” is no address of a hub.`, { cause });
   }

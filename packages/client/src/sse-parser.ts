@@ -16,13 +16,13 @@ const MAX_BLOCK_CHARS = 16 * 1024 * 1024;
 
 /**
  * Creates a parser for one response. Unlike the standard's, it also reports a block that has an
- * `id:` and no data, and the `id` of a message is only its own.
+ * `id:` and no data, and the `id` of a message is only its own. It passes over `retry:`, because
+ * how long to wait is the connection's to decide.
  * @returns a function that takes the next bytes; with none it ends the stream, and a block that
  *   was not finished is dropped, because a cut inside a frame must not look like a frame.
  */
 export function createSseParser(
   onMessage: (message: SseMessage) => void,
-  onRetry: (ms: number) => void = () => {},
 ): (chunk: Uint8Array) => void {
   // The decoder drops a byte order mark at the beginning, as the standard asks.
   const decoder = new TextDecoder();
@@ -44,9 +44,7 @@ export function createSseParser(
       data.push(value);
       size += value.length;
     } else if (field === 'event') event = value;
-    else if (field === 'id') {
-      if (!value.includes('\0')) id = value;
-    } else if (field === 'retry' && /^\d+$/.test(value)) onRetry(Number(value));
+    else if (field === 'id' && !value.includes('\0')) id = value;
   }
 
   function dispatch(): void {

@@ -1,19 +1,24 @@
 /** The state of a client as one frozen object, and its numbers. */
 import type { Connection } from './connection.js';
 import type { Machine, Status } from './machine/types.js';
-import type { Intake } from './intake.js';
-import { Latency, qualityOf } from './quality.js';
+import type { Measure } from './quality.js';
 import type { ConnectionState, Stats } from './types.js';
 
-/** Counts what an application may want to see. */
+/** What an application may want to see of what happened so far. */
 export class Counters {
-  readonly latency = new Latency();
   lastConnected: number | null = null;
   lastHeartbeat: number | null = null;
+  lastEventAt: number | null = null;
   reconnects = 0;
   fallbacks = 0;
+  received = 0;
+  duplicates = 0;
+  gaps = 0;
+  dropped = 0;
   handlerErrors = 0;
 }
+
+export const isOnline = (): boolean => globalThis.navigator?.onLine !== false;
 
 /** Whether events flow. */
 export const isOpen = ({ status }: { status: Status }): boolean =>
@@ -59,33 +64,24 @@ const isLedOnly = ({ paused }: Machine): boolean => paused.length === 1 && pause
 export function statsOf(
   state: ConnectionState,
   { main }: Connection,
-  { received, duplicates, gaps, dropped, lastEventAt }: Intake,
-  { latency, lastConnected, lastHeartbeat, reconnects, fallbacks, handlerErrors }: Counters,
+  counters: Counters,
+  measure: Measure | undefined,
   queued: number,
   now: number,
 ): Stats {
   const { status, transport, attempt } = state;
   // Half a beat late is the network; more is a beat that was missed.
   const beats = main && main.heartbeatMs > 0 ? (now - main.lastByteAt) / main.heartbeatMs : 0;
-  const latencyMs = latency.p95;
+  const missed = Math.max(0, Math.round(beats) - 1);
   return {
+    ...counters,
     state: status,
     transport,
     isPolling: status === 'polling',
     reconnectAttempts: attempt,
-    reconnects,
-    fallbacks,
-    lastConnected,
-    lastHeartbeat,
-    lastEventAt,
-    latencyMs,
-    clockSkewMs: latency.skewMs,
-    quality: qualityOf(isOpen(state), latencyMs, Math.max(0, Math.round(beats) - 1)),
+    latencyMs: measure?.latencyMs ?? null,
+    clockSkewMs: measure?.skewMs ?? 0,
+    quality: isOpen(state) ? (measure?.quality(missed) ?? 'good') : 'poor',
     queued,
-    received,
-    duplicates,
-    gaps,
-    dropped,
-    handlerErrors,
   };
 }

@@ -3,12 +3,12 @@
  * credential. On the stream itself where it takes operations, else by a POST. Loaded on demand.
  */
 import { backoffMs } from './backoff.js';
-import type { Addition, ConnectionOwner } from './connection.js';
-import { errorOf } from './errors.js';
+import { createTimer } from './clock.js';
+import type { Addition, Connection, ConnectionOwner } from './connection.js';
 import type { Link } from './link.js';
-import type { Filter } from './pattern.js';
+import { shows, type Filter } from './pattern.js';
 import type { Settings } from './settings.js';
-import { httpRequest } from './transport/transport.js';
+import { accepted, httpRequest } from './transport/transport.js';
 
 /** The subscriptions that a stream was asked for: they are taken away in the same words. */
 const made = new WeakMap<Link, Filter[]>();
@@ -16,6 +16,8 @@ const made = new WeakMap<Link, Filter[]>();
 const turns = new WeakMap<Link, Promise<unknown>>();
 /** An addition is given up after so many requests in a row that brought nothing. */
 const UNANSWERED_MAX = 3;
+/** A narrower filter waits this long, in milliseconds: what went often comes back. */
+const NARROW_AFTER_MS = 10_000;
 
 async function post(
   path: string,
@@ -30,7 +32,7 @@ async function post(
     method: 'POST',
     body: JSON.stringify({ ...body, ...settings.identity }),
   });
-  if (!response.ok) throw await errorOf(response);
+  await accepted(response);
 }
 
 function madeOn(link: Link): Filter[] {
@@ -61,6 +63,42 @@ async function change(
 const sameWords = (a: Filter) => (b: Filter) =>
   JSON.stringify([a.channels, a.types]) === JSON.stringify([b.channels, b.types]);
 
+/** Makes a stream show what is wanted: more at once, less after a while. */
+export function fit(link: Link, connection: Connection): void {
+  const { owner, settings } = connection;
+  if (link !== connection.main) return;
+  for (const one of owner.additions()) {
+    if (one.asked === link || !link.isOpen) continue;
+    one.asked = link;
+    void addFrom(one, link, owner, settings).then((isKnown) => {
+      if (isKnown) connection.refilter();
+      else if (link === connection.main) connection.reopen();
+    });
+  }
+  const wish = owner.wish();
+  if (!shows(link.request, wish)) return refit(link, connection);
+  if (shows(wish, link.request)) return;
+  link.narrowing ??= createTimer(settings.clock, () => refit(link, connection));
+  link.narrowing.ensure(NARROW_AFTER_MS);
+}
+
+/** Changes the filter of the open stream, or opens one with the other filter. */
+function refit(link: Link, connection: Connection): void {
+  const { owner, settings } = connection;
+  link.narrowing?.clear();
+  connection.endProbe();
+  if (link.connectionId === undefined) return connection.reopen();
+  const { channels, types } = owner.wish();
+  exchange(link, { channels, types }, settings).then(
+    () => {
+      Object.assign(link.request, { channels, types });
+      owner.refitted();
+      connection.refilter();
+    },
+    () => void (link === connection.main && connection.reopen()),
+  );
+}
+
 /** Waits for its turn on a stream. */
 function inTurn<T>(link: Link, act: () => Promise<T>): Promise<T> {
   const turn = (turns.get(link) ?? Promise.resolve()).then(act);
@@ -72,7 +110,7 @@ function inTurn<T>(link: Link, act: () => Promise<T>): Promise<T> {
 }
 
 /** Makes this the filter of a stream, from its place on. */
-export const refit = (link: Link, filter: Filter, settings: Settings): Promise<void> =>
+const exchange = (link: Link, filter: Filter, settings: Settings): Promise<void> =>
   inTurn(link, async () => {
     const before = madeOn(link);
     const isSame = sameWords(filter);
@@ -87,7 +125,7 @@ export const refit = (link: Link, filter: Filter, settings: Settings): Promise<v
  * Adds what a subscription asks for, and what only it shows from before the stream's place.
  * @returns false if nobody answered, so that only a new stream has a known filter
  */
-export const addFrom = (
+const addFrom = (
   one: Addition,
   link: Link,
   owner: Pick<ConnectionOwner, 'replay'>,
@@ -149,8 +187,12 @@ export function skip(one: Addition, reason: string, owner: Pick<ConnectionOwner,
   owner.replay([], [{ reason, scope: 'all', from, to: null }]);
 }
 
-/** Gives a stream a newer credential; without one the hub will say goodbye. */
-export async function renew(link: Link, token: string, settings: Settings): Promise<void> {
+/** Gives the open stream a newer credential; without one the hub will say goodbye. */
+export async function renew(connection: Connection): Promise<void> {
+  const { main: link, settings } = connection;
+  if (!link || !settings.getToken) return;
+  const token = await connection.token('expiring');
+  if (link !== connection.main || token === null) return;
   const asked = link.ask({ op: 'token', token });
   if (!asked) {
     const { connectionId, request } = link;

@@ -16,7 +16,7 @@ export interface BatchOptions {
 }
 
 /** What a schema said of an event, or will say; undefined where there is none. */
-type Validity = boolean | Promise<boolean> | undefined;
+export type Validity = boolean | Promise<boolean> | undefined;
 
 export class Subscription implements Addition {
   readonly types: readonly string[];
@@ -32,8 +32,6 @@ export class Subscription implements Addition {
   /** The last thing that waits, by event type: handlers of one type run one after the other. */
   readonly #tails = new Map<string, Promise<boolean>>();
   readonly #batch: Promise<Batch> | undefined;
-  /** The last event that was put into the batch: events get there in their order. */
-  #added: Promise<unknown> = Promise.resolve();
   readonly #maxQueued: number;
   readonly #owner: DispatcherOwner;
 
@@ -70,7 +68,11 @@ export class Subscription implements Addition {
     }
     const { type } = event;
     const tail = this.#tails.get(type);
-    if (this.#batch) return this.#wait(this.#collect(this.#batch, event, valid));
+    if (this.#batch) {
+      const failed = (error: unknown) => this.#failed(error, event);
+      // A batch that cannot be loaded is a handler that failed.
+      return this.#wait(this.#batch.then((batch) => batch.take(event, valid)).catch(failed));
+    }
     if (!tail && !(valid instanceof Promise)) {
       const done = this.#call(event, event);
       return done instanceof Promise ? this.#queue(type, done) : done;
@@ -92,23 +94,6 @@ export class Subscription implements Addition {
     return tail;
   }
 
-  #collect(batch: Promise<Batch>, event: HubEvent, valid: Validity): Promise<boolean> {
-    const round = this.#round;
-    return new Promise((done) => {
-      this.#added = this.#added.then(async () => {
-        const isValid = await valid;
-        const ready = await batch;
-        if (isValid === false || round !== this.#round) done(true);
-        else ready.add(event, done);
-      });
-      // A batch that cannot be loaded is a handler that failed.
-      this.#added = this.#added.catch((error) => {
-        this.#owner.failed(error, event);
-        done(false);
-      });
-    });
-  }
-
   /** Counts what waits. */
   #wait(run: Promise<boolean>): Promise<boolean> {
     const round = this.#round;
@@ -120,16 +105,18 @@ export class Subscription implements Addition {
   }
 
   #call(argument: unknown, event: HubEvent): boolean | Promise<boolean> {
-    const failed = (error: unknown) => {
-      this.#owner.failed(error, event);
-      return false;
-    };
+    const failed = (error: unknown) => this.#failed(error, event);
     try {
       const result = this.handler(argument);
       return result instanceof Promise ? result.then(() => true, failed) : true;
     } catch (error) {
       return failed(error);
     }
+  }
+
+  #failed(error: unknown, event: HubEvent): boolean {
+    this.#owner.failed(error, event);
+    return false;
   }
 
   /** What waits is not handled any more; what runs is still waited for. */

@@ -10,15 +10,15 @@ export class TabSeat {
   led: ConnectionState | null | undefined;
   /** Counts how often it was taken or left, so that who has left does not join late. */
   #round = 0;
-  readonly #host: Host;
+  readonly #host: () => Host;
 
-  constructor(host: Host) {
+  constructor(host: () => Host) {
     this.#host = host;
   }
 
   /** Shares a connection with other tabs, if the application wants. */
   take(): void {
-    const { options, connection } = this.#host;
+    const { options, connection } = this.#host();
     const { getToken, share = !getToken && 'document' in globalThis } = options;
     if (!share || this.tabs || this.led === null) return;
     const round = (this.#round += 1);
@@ -27,7 +27,7 @@ export class TabSeat {
     const join = async () => {
       const { createSharing } = await import('./sharing.js');
       if (round !== this.#round) return;
-      this.tabs = createSharing(this.#host);
+      this.tabs = createSharing(this.#host());
       if (!this.tabs) this.leave();
     };
     join().catch(() => round === this.#round && this.leave());
@@ -40,6 +40,6 @@ export class TabSeat {
     this.tabs = undefined;
     this.led = undefined;
     tabs?.stop();
-    this.#host.connection.send({ type: 'resume', reason: BY_LEADER });
+    this.#host().connection.send({ type: 'resume', reason: BY_LEADER });
   }
 }

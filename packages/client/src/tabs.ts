@@ -4,7 +4,7 @@
  * own reads up to the leader's by itself first. Whoever takes over goes on at its own place, so
  * that nothing is lost between two leaders; the intake leaves out what comes twice.
  */
-import { Timer, type Clock } from './clock.js';
+import { createTimer, type Clock, type Timer } from './clock.js';
 import { RadialError } from './errors.js';
 import { shows, type Filter } from './pattern.js';
 import { isOpen } from './status.js';
@@ -90,7 +90,7 @@ export class Tabs {
     this.#heardAt = platform.clock.now();
     this.#channel = new platform.BroadcastChannel(`radial:${platform.name}`);
     this.#channel.onmessage = ({ data }: MessageEvent<Message>) => this.#receive(data);
-    this.#look = new Timer(platform.clock, () => this.check());
+    this.#look = createTimer(platform.clock, () => this.check());
     this.#queueUp({ signal: this.#queue.signal });
     this.want();
     this.#look.set(LOOK_MS);

@@ -40,7 +40,7 @@ export function reconnect(m: Machine): Step {
 export function opened(m: Machine): Step {
   const polls = m.transport === 'polling';
   const next: Machine = { ...m, status: polls ? 'polling' : 'connected', error: null };
-  return [next, mayProbe(next) ? [{ do: 'probeLater', soon: false }] : []];
+  return [next, probeLater(next)];
 }
 
 export const proved = (m: Machine): Step => [{ ...m, attempt: 0, strikes: 0, renewed: false }, []];
@@ -49,6 +49,9 @@ export const proved = (m: Machine): Step => [{ ...m, attempt: 0, strikes: 0, ren
 function mayProbe(m: Machine): boolean {
   return ladder(m).indexOf(m.transport) > 0;
 }
+
+const probeLater = (m: Machine, soon = false): Effect[] =>
+  mayProbe(m) ? [{ do: 'probeLater', soon }] : [];
 
 /** The connection is gone: wait and try again, with the next transport if this one failed often. */
 export function lost(m: Machine, loss: Of<'lost'>): Step {
@@ -124,23 +127,21 @@ export function probeProved(m: Machine): Step {
   if (!m.probing) return stay(m);
   const status = m.probing === 'polling' ? 'polling' : 'connected';
   const next = proved({ ...m, status, transport: m.probing, probing: null })[0];
-  const later: Effect[] = mayProbe(next) ? [{ do: 'probeLater', soon: false }] : [];
-  return [next, [{ do: 'adopt' }, ...later]];
+  return [next, [{ do: 'adopt' }, ...probeLater(next)]];
 }
 
 export function probeLost(m: Machine, event: Of<'probeLost'>): Step {
   if (!m.probing) return stay(m);
   const gone = event.missing ? [...m.missing, m.probing] : m.missing;
   const next: Machine = { ...m, probing: null, missing: gone };
-  return [next, mayProbe(next) ? [{ do: 'probeLater', soon: false }] : []];
+  return [next, probeLater(next)];
 }
 
 /** Something changed for the better: a wait of our own is cut short, a connection is looked at. */
 export function wake(m: Machine): Step {
   if (m.waiting) return m.held ? stay(m) : [{ ...m, waiting: false }, [OPEN]];
   if (m.status !== 'connected' && m.status !== 'polling') return stay(m);
-  const soon: Effect[] = mayProbe(m) && !m.probing ? [{ do: 'probeLater', soon: true }] : [];
-  return [m, [{ do: 'check' }, ...soon]];
+  return [m, [{ do: 'check' }, ...(m.probing ? [] : probeLater(m, true))]];
 }
 
 export const online = (m: Machine): Step => wake({ ...m, online: true });
@@ -169,8 +170,7 @@ export function fallback(m: Machine, { mode }: Of<'fallback'>): Step {
   const probeFits = !m.probing || mode !== 'force';
   const active = m.status !== 'disconnected' && m.status !== 'failed';
   if (fits && probeFits) {
-    const soon = active && m.pollingMode === 'force' && mayProbe(next);
-    return [next, soon ? [{ do: 'probeLater', soon: true }] : []];
+    return [next, active && m.pollingMode === 'force' ? probeLater(next, true) : []];
   }
   if (!active) return [best(next), []];
   return [{ ...best(fresh(next)), status: 'reconnecting' }, [CLOSE, OPEN]];

@@ -121,33 +121,37 @@ export type Effect =
 export type Step = readonly [Machine, readonly Effect[]];
 
 /** The machine before anything has happened. */
-export function initialMachine(options: {
-  order: readonly TransportName[];
-  maxStrikes: number;
-  polling: boolean;
-  online: boolean;
-}): Machine {
-  const pollingMode = options.polling ? 'on' : 'off';
-  const order = options.order.length > 0 ? options.order : (['sse'] as const);
+export function initialMachine(
+  { transports, maxReconnectAttempts, enablePollingFallback }: MachineSettings,
+  online: boolean,
+): Machine {
+  const order = transports.length > 0 ? transports : (['sse'] as const);
   return {
     status: 'disconnected',
     wanted: false,
     paused: [],
     order,
     missing: [],
-    pollingMode,
-    transport: order.find((name) => pollingMode === 'on' || name !== 'polling') ?? 'sse',
+    pollingMode: enablePollingFallback ? 'on' : 'off',
+    transport: order.find((name) => enablePollingFallback || name !== 'polling') ?? 'sse',
     probing: null,
     probes: 0,
     attempt: 0,
     strikes: 0,
-    maxStrikes: options.maxStrikes,
+    maxStrikes: maxReconnectAttempts,
     waiting: false,
     held: false,
     renewed: false,
-    online: options.online,
+    online,
     error: null,
   };
+}
+
+/** What an application decides. */
+export interface MachineSettings {
+  readonly transports: readonly TransportName[];
+  readonly maxReconnectAttempts: number;
+  readonly enablePollingFallback: boolean;
 }
 
 /** The transports that may be used now, best first. */

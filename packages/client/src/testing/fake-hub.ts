@@ -315,9 +315,11 @@ export function createFakeHub(
         import('../batch.js'),
         import('../extras.js'),
         import('../fallback.js'),
+        import('../schema.js'),
         import('../sharing.js'),
         import('../stream-requests.js'),
         import('../transport/polling.js'),
+        import('../transport/refusal.js'),
         import('../transport/websocket.js'),
       ]);
       await clock.advance(ms);

@@ -2,11 +2,12 @@
  * Server-Sent Events by the browser's own EventSource, for pages that want it: it has no headers,
  * so a token becomes a ticket, and it hides statuses, so every failure looks the same.
  */
-import { errorOf, RadialError } from '../errors.js';
+import { RadialError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { frameOf } from './sse.js';
 import {
-  endOf,
+  accepted,
+  endOfRequest,
   httpRequest,
   streamQuery,
   type Sink,
@@ -23,15 +24,9 @@ export class EventSourceClient implements Transport {
   #closed = false;
 
   constructor(request: StreamRequest, sink: Sink, settings: Settings) {
-    this.#open(request, sink, settings).catch((cause) => {
-      if (this.#closed) return;
-      this.close();
-      const error =
-        cause instanceof RadialError
-          ? cause
-          : new RadialError('unreachable', 'No ticket.', { cause });
-      sink.end(endOf(error));
-    });
+    this.#open(request, sink, settings)
+      .catch(endOfRequest)
+      .then((end) => end && !this.#closed && sink.end(end));
   }
 
   async #open(request: StreamRequest, sink: Sink, settings: Settings): Promise<void> {
@@ -70,6 +65,5 @@ export class EventSourceClient implements Transport {
 async function ticket(request: StreamRequest, settings: Settings): Promise<string> {
   const init = { ...httpRequest(settings, request.token), method: 'POST' };
   const response = await settings.fetch(`${request.base}/api/auth/tickets`, init);
-  if (!response.ok) throw await errorOf(response);
-  return String((await response.json()).ticket);
+  return String((await (await accepted(response)).json()).ticket);
 }

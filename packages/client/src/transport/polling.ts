@@ -1,10 +1,11 @@
 /** Long polling: the same events and places as a stream, one answer after the other. */
-import { errorOf, RadialError } from '../errors.js';
-import { Timer } from '../clock.js';
+import { RadialError } from '../errors.js';
+import { createTimer, type Timer } from '../clock.js';
 import type { Settings } from '../settings.js';
 import type { Gap, PollingPolicy, SnapshotPart, WireEvent } from '../wire.js';
 import {
-  endOf,
+  accepted,
+  endOfRequest,
   httpRequest,
   streamQuery,
   type Sink,
@@ -43,20 +44,14 @@ export class PollingClient implements Transport {
     this.#sink = sink;
     this.#settings = settings;
     this.#cursor = request.cursor;
-    this.#pause = new Timer(settings.clock, () => this.#resume());
-    this.#run().catch((cause) => {
-      if (this.#abort.signal.aborted) return;
-      this.close();
-      const error =
-        cause instanceof RadialError
-          ? cause
-          : new RadialError('unreachable', 'The hub could not be reached.', { cause });
-      sink.end(endOf(error));
-    });
+    this.#pause = createTimer(settings.clock, () => this.#resume());
+    this.#run()
+      .catch(endOfRequest)
+      .then((end) => end && !this.#abort.signal.aborted && sink.end(end));
   }
 
   async #run(): Promise<void> {
-    const { clock, pollingIntervalMs } = this.#settings;
+    const { clock, pollingInterval } = this.#settings;
     // The first answer comes at once, so that it is known soon whether polling works.
     let waitSeconds = 0;
     let short = false;
@@ -70,7 +65,7 @@ export class PollingClient implements Transport {
         this.#take(answer, first);
         waitSeconds = short ? 0 : LONG_WAIT_S;
         if (short && (answer.events ?? []).length === 0)
-          await this.#wait(answer.polling?.intervalMs ?? pollingIntervalMs);
+          await this.#wait(answer.polling?.intervalMs ?? pollingInterval);
       } catch (error) {
         // Something between here and the hub does not let a request last: ask, but do not wait.
         const cut = waitSeconds > 0 && clock.now() - began >= CUT_AFTER_MS;
@@ -90,8 +85,8 @@ export class PollingClient implements Transport {
     query.set('wait', `${waitSeconds}s`);
     const init = httpRequest(settings, this.#request.token, { accept: 'application/json' });
     const url = `${this.#request.base}${settings.paths.poll}?${query}`;
-    const response = await settings.fetch(url, { ...init, signal: this.#abort.signal });
-    if (!response.ok) throw await errorOf(response);
+    const { signal } = this.#abort;
+    const response = await accepted(await settings.fetch(url, { ...init, signal }));
     const answer = await response.json().catch(() => undefined);
     if (typeof answer?.cursor !== 'string') {
       throw new RadialError('wrong-answer', 'Something other than the hub answered the poll.');

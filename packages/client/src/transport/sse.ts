@@ -1,10 +1,12 @@
 /** Server-Sent Events by fetch: unlike EventSource it has headers, a status and every byte. */
-import { errorOf, RadialError } from '../errors.js';
+import { RadialError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { createSseParser, type SseMessage } from '../sse-parser.js';
 import { parseJson, type Frame, type FrameName } from '../wire.js';
 import {
-  endOf,
+  accepted,
+  endOfRequest,
+  type End,
   httpRequest,
   streamQuery,
   type Sink,
@@ -29,23 +31,17 @@ export class SseClient implements Transport {
   readonly #abort = new AbortController();
 
   constructor(request: StreamRequest, sink: Sink, settings: Settings) {
-    this.#run(request, sink, settings).catch((cause) => {
-      if (this.#abort.signal.aborted) return;
-      this.#abort.abort();
-      const error =
-        cause instanceof RadialError
-          ? cause
-          : new RadialError('unreachable', 'The hub could not be reached.', { cause });
-      sink.end(error.status ? endOf(error) : { type: 'lost', cause: 'unreachable', error });
-    });
+    const { signal } = this.#abort;
+    this.#run(request, sink, settings)
+      .catch(endOfRequest)
+      .then((end) => signal.aborted || sink.end(end));
   }
 
-  async #run(request: StreamRequest, sink: Sink, settings: Settings): Promise<void> {
+  async #run(request: StreamRequest, sink: Sink, settings: Settings): Promise<End> {
     const { signal } = this.#abort;
     const url = `${request.base}${settings.paths.sse}?${streamQuery(request, settings)}`;
     const init = httpRequest(settings, request.token, { accept: 'text/event-stream' });
-    const response = await settings.fetch(url, { ...init, signal });
-    if (!response.ok) throw await errorOf(response);
+    const response = await accepted(await settings.fetch(url, { ...init, signal }));
     if (!response.headers.get('content-type')?.startsWith('text/event-stream') || !response.body) {
       throw new RadialError('wrong-answer', 'It was not the hub that answered.');
     }
@@ -58,13 +54,11 @@ export class SseClient implements Transport {
       const { done, value } = await reader.read().catch((cause) => {
         throw new RadialError('cut', 'The stream broke.', { cause });
       });
-      if (signal.aborted) return;
-      if (done) break;
+      if (done || signal.aborted) break;
       sink.bytes();
       push(value);
     }
-    this.#abort.abort();
-    sink.end({ type: 'lost', cause: 'cut', error: new RadialError('cut', 'The stream ended.') });
+    return { type: 'lost', cause: 'cut', error: new RadialError('cut', 'The stream ended.') };
   }
 
   close(): void {

@@ -2,7 +2,7 @@
  * The seam between the connection and its transports. A transport opens one stream, says what
  * comes, and says once how it ended. It does not retry, remember places or know the application.
  */
-import type { RadialError } from '../errors.js';
+import { unreachable } from '../errors.js';
 import type { MachineEvent } from '../machine/types.js';
 import type { Frame } from '../wire.js';
 import type { Settings } from '../settings.js';
@@ -51,21 +51,21 @@ export interface Answer {
   result?: any;
 }
 
-const MISSING = [404, 405, 406, 501];
-const BUSY = [429, 503];
-const AGAIN = [408, 425];
+/** What a request that failed means for the connection: what was thrown, or the hub's refusal. */
+export async function endOfRequest(cause: unknown): Promise<End> {
+  const error = unreachable(cause);
+  const lost: End = { type: 'lost', cause: 'unreachable', error };
+  if (!error.status) return lost;
+  return import('./refusal.js').then(
+    ({ endOf }) => endOf(error),
+    () => lost,
+  );
+}
 
-/** What an answer that is no success means for the connection. */
-export function endOf(error: RadialError): End {
-  const { status = 0 } = error;
-  if (status === 401) return { type: 'unauthorized', error };
-  if (MISSING.includes(status)) return { type: 'missing', error };
-  if (BUSY.includes(status)) {
-    const poll = error.code === 'hub-disabled';
-    return { type: 'lost', cause: 'busy', floorMs: error.retryAfterMs, poll, error };
-  }
-  if (status >= 400 && status < 500 && !AGAIN.includes(status)) return { type: 'refused', error };
-  return { type: 'lost', cause: 'unreachable', floorMs: error.retryAfterMs, error };
+/** Throws what the hub said, unless it did what was asked. */
+export async function accepted(response: Response): Promise<Response> {
+  if (response.ok) return response;
+  throw await (await import('./refusal.js')).errorOf(response);
 }
 
 /** The query of a stream or a poll. */

@@ -3,7 +3,7 @@ import { RadialError } from '../errors.js';
 import type { Settings } from '../settings.js';
 import { parseJson, placeOf, type Frame, type FrameName } from '../wire.js';
 import {
-  endOf,
+  endOfRequest,
   type Answer,
   type End,
   type Sink,
@@ -92,7 +92,7 @@ export class WebSocketClient implements Transport {
         ...settings.identity,
         ...place,
         ...(snapshot.length > 0 ? { snapshot } : {}),
-      })?.catch((error) => end(endOf(error)));
+      })?.catch(async (error) => end(await endOfRequest(error)));
     };
     socket.onmessage = ({ data }) => {
       if (this.#closed) return;

@@ -13,12 +13,14 @@ import {
 import { pick, seeded } from '../random.js';
 
 const error = new RadialError('forbidden', 'no');
-const start = initialMachine({
-  order: ['sse', 'websocket', 'polling'],
-  maxStrikes: 3,
-  polling: true,
-  online: true,
-});
+const start = initialMachine(
+  {
+    transports: ['sse', 'websocket', 'polling'],
+    maxReconnectAttempts: 3,
+    enablePollingFallback: true,
+  },
+  true,
+);
 
 /** One machine for each state, such as it is there. */
 const MACHINES: Record<Status, Machine> = {

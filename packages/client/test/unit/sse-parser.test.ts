@@ -52,16 +52,6 @@ test('an id with a NUL, an unknown field and a comment change nothing', () => {
   expect(parse('id: a\0b\nfoo: bar\n:hi\ndata: x\n\n')).toEqual([message('x')]);
 });
 
-test('retry is reported if it is a number', () => {
-  const waits: number[] = [];
-  const push = createSseParser(
-    () => {},
-    (ms) => waits.push(ms),
-  );
-  push(encode('retry: 1500\nretry: soon\nretry:\n\n'));
-  expect(waits).toEqual([1500]);
-});
-
 test('a block without end is refused instead of kept', () => {
   const push = createSseParser(() => {});
   const chunk = encode('x'.repeat(1024 * 1024));
