@@ -2,7 +2,8 @@
 //!
 //! A `sh` block holds commands. The block after it may say what its one curl command answers: an
 //! `http` block the whole answer, a `json` block the body of a success, a `text` block the first
-//! frames of a stream. `$CURSOR` is the cursor of the last answer that had one.
+//! frames of a stream. `$CURSOR` is the cursor of the last answer that had one. A `websocket` block is
+//! a whole [conversation](crate::conversation).
 
 use std::path::Path;
 use std::process::Command;
@@ -11,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use radial_testkit::{Stream, TestServer, wire};
 
 use crate::command::{Request, commands, words};
+use crate::conversation;
 use crate::expected::{Expected, check_body, check_frame};
 use crate::markdown::{Block, blocks, read};
 
@@ -24,14 +26,23 @@ async fn check(path: &str) {
     let blocks = blocks(&read(path));
     let mut example = Example { hub: TestServer::start().await.unwrap(), cursor: String::new() };
     let mut count = 0;
-    for (index, block) in blocks.iter().enumerate().filter(|(_, block)| block.language == "sh") {
-        let answer = blocks.get(index + 1).filter(|next| next.language != "sh");
-        match example.run(block, answer).await {
+    for (index, block) in blocks.iter().enumerate().filter(|(_, block)| runs(block)) {
+        let answer = blocks.get(index + 1).filter(|next| !runs(next));
+        let run = match block.language.as_str() {
+            "websocket" => conversation::hold(&block.text, example.hub.address()).await,
+            _ => example.run(block, answer).await,
+        };
+        match run {
             Ok(commands) => count += commands,
             Err(error) => panic!("{path}:{}: {error:#}", block.line),
         }
     }
     assert!(count > 0, "{path} has no example");
+}
+
+/// Whether a block is an example, and not what one answers.
+fn runs(block: &Block) -> bool {
+    matches!(block.language.as_str(), "sh" | "websocket")
 }
 
 impl Example {

@@ -7,6 +7,7 @@
 )]
 
 mod command;
+mod conversation;
 mod examples;
 mod expected;
 mod lists;
