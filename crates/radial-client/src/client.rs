@@ -1,6 +1,6 @@
 //! One hub, seen from outside: requests, answers and refusals.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,12 +9,12 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use crate::error::ClientError;
 use crate::problem::ProblemDocument;
 use crate::subscription::{SubscribeOptions, Subscription};
+use crate::transport::{self, Connector, Untrusted};
 
 /// The largest answer that is read; a stream has no such limit.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -27,12 +27,14 @@ const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// Where the hub is and who speaks to it.
 #[derive(Clone, Debug, Default)]
 pub struct ClientConfig {
-    /// The address, such as `http://127.0.0.1:7070`; a path is kept as a prefix.
+    /// The address, such as `https://hub.example`; a path is kept as a prefix.
     pub url: String,
     /// The credential, sent as `Authorization: Bearer`.
     pub token: Option<String>,
     /// The tenant, for a credential that was issued for several, sent as `Radial-Tenant`.
     pub tenant: Option<String>,
+    /// The certificate authorities to trust under `https`, in PEM; else those of the system.
+    pub authorities: Option<Vec<u8>>,
 }
 
 impl ClientConfig {
@@ -52,33 +54,47 @@ pub struct Client {
 struct Inner {
     base: String,
     headers: HeaderMap,
-    http: legacy::Client<HttpConnector, Full<Bytes>>,
+    authorization: RwLock<Option<HeaderValue>>,
+    http: legacy::Client<Connector, Full<Bytes>>,
 }
 
 impl Client {
     /// Checks the configuration; connects to nothing yet.
     ///
     /// # Errors
-    /// [`ClientError::InvalidConfig`] for a URL that is not `http://host[:port][/prefix]`, and for
-    /// a token or tenant that fits into no header.
+    /// [`ClientError::InvalidConfig`] for a URL that is not `http[s]://host[:port][/prefix]`, for a
+    /// token or tenant that fits into no header, and for authorities that cannot be read.
     pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
         let base = base_of(&config.url)?;
         let mut headers = HeaderMap::new();
         let agent = concat!("radial-client/", env!("CARGO_PKG_VERSION"));
         headers.insert(USER_AGENT, HeaderValue::from_static(agent));
-        if let Some(token) = config.token {
-            let mut value = header_value("token", &format!("Bearer {token}"))?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
         if let Some(tenant) = config.tenant {
             headers.insert("radial-tenant", header_value("tenant", &tenant)?);
         }
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_nodelay(true);
+        let authorization = RwLock::new(config.token.as_deref().map(bearer).transpose()?);
+        let is_tls = base.starts_with("https:");
+        let tls = is_tls.then(|| transport::tls(config.authorities.as_deref())).transpose()?;
+        let connector = Connector::new(CONNECT_TIMEOUT, tls);
         let http = legacy::Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { inner: Arc::new(Inner { base, headers, http }) })
+        Ok(Self { inner: Arc::new(Inner { base, headers, authorization, http }) })
+    }
+
+    /// Shows this credential from the next request on, in all clones. What is open stays open:
+    /// see [`Subscription::renew`].
+    ///
+    /// # Errors
+    /// [`ClientError::InvalidConfig`] for a token that fits into no header.
+    pub fn set_token(&self, token: &str) -> Result<(), ClientError> {
+        let value = bearer(token)?;
+        let mut authorization =
+            self.inner.authorization.write().unwrap_or_else(PoisonError::into_inner);
+        *authorization = Some(value);
+        Ok(())
+    }
+
+    fn authorization(&self) -> Option<HeaderValue> {
+        self.inner.authorization.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The address of the hub, without a slash at its end.
@@ -106,6 +122,9 @@ impl Client {
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         request.headers_mut().clone_from(&self.inner.headers);
+        if let Some(authorization) = self.authorization() {
+            request.headers_mut().insert(AUTHORIZATION, authorization);
+        }
         if body.is_some() {
             request
                 .headers_mut()
@@ -116,6 +135,9 @@ impl Client {
         }
         match tokio::time::timeout(ANSWER_TIMEOUT, self.inner.http.request(request)).await {
             Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) if let Some(untrusted) = untrusted(&error) => {
+                Err(ClientError::Untrusted(untrusted))
+            }
             Ok(Err(error)) => Err(ClientError::Network {
                 context: if error.is_connect() {
                     "cannot connect to the hub"
@@ -185,6 +207,24 @@ fn seconds(value: &HeaderValue) -> Option<Duration> {
     value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
+/// Why the other end is not believed to be the hub, if that is what went wrong.
+fn untrusted(error: &legacy::Error) -> Option<String> {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if let Some(untrusted) = error.downcast_ref::<Untrusted>() {
+            return Some(untrusted.to_string());
+        }
+        cause = error.source();
+    }
+    None
+}
+
+fn bearer(token: &str) -> Result<HeaderValue, ClientError> {
+    let mut value = header_value("token", &format!("Bearer {token}"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 fn header_value(what: &str, text: &str) -> Result<HeaderValue, ClientError> {
     HeaderValue::from_str(text).map_err(|_| {
         ClientError::InvalidConfig(format!("the {what} has characters that no header may have"))
@@ -196,13 +236,11 @@ fn base_of(url: &str) -> Result<String, ClientError> {
     let Ok(uri) = url.trim().parse::<Uri>() else {
         return refuse("cannot be read; write one such as http://127.0.0.1:7070");
     };
-    match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") => {
-            return refuse("asks for TLS, which this client does not speak yet; use http://");
-        }
-        _ => return refuse("does not begin with http://"),
-    }
+    let scheme = match uri.scheme_str() {
+        Some("http") => "http",
+        Some("https") => "https",
+        _ => return refuse("does not begin with http:// or https://"),
+    };
     let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty()) else {
         return refuse("names no host");
     };
@@ -212,7 +250,7 @@ fn base_of(url: &str) -> Result<String, ClientError> {
     if uri.query().is_some() {
         return refuse("has a query; only a host, a port and a path can be given");
     }
-    Ok(format!("http://{authority}{}", uri.path().trim_end_matches('/')))
+    Ok(format!("{scheme}://{authority}{}", uri.path().trim_end_matches('/')))
 }
 
 #[cfg(test)]
@@ -232,8 +270,7 @@ mod tests {
         check("http://127.0.0.1:7070", Ok("http://127.0.0.1:7070"));
         check("http://[::1]:7070/", Ok("http://[::1]:7070"));
         check("http://hub.example/radial/", Ok("http://hub.example/radial"));
-        check("https://hub.example", Err("TLS"));
-        check("ftp://hub.example", Err("http://"));
+        check("ftp://hub.example", Err("https://"));
         check("127.0.0.1:7070", Err("http://"));
         check("http://", Err("cannot be read"));
         check("http://u:p@hub.example", Err("token"));
@@ -248,6 +285,19 @@ mod tests {
         let config = ClientConfig { token: Some("s3cret".into()), ..ClientConfig::at("http://h") };
         let shown = format!("{:?}", Client::new(config).unwrap());
         assert!(!shown.contains("s3cret"), "{shown}");
+    }
+
+    #[test]
+    fn authorities_are_read_before_anything_is_sent() {
+        let with = |pem: &str| {
+            let authorities = Some(pem.as_bytes().to_vec());
+            let config = ClientConfig { authorities, ..ClientConfig::at("https://hub.example") };
+            Client::new(config).map(|client| client.url().to_owned())
+        };
+        let empty = with("").unwrap_err().to_string();
+        assert!(empty.contains("no certificate"), "{empty}");
+        let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+        assert!(with(broken).unwrap_err().to_string().contains("cannot be used"));
     }
 
     #[test]

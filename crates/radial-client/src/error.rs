@@ -13,6 +13,9 @@ pub enum ClientError {
     /// The client was set up wrongly: correct the URL, the token or the tenant.
     #[error("{0}")]
     InvalidConfig(String),
+    /// What answers cannot prove that it is the hub: trust its authority, or do not speak to it.
+    #[error("the hub's certificate is not trusted: {0}")]
+    Untrusted(String),
     /// The hub refused, and will refuse the same request again: change it.
     #[error("{0}")]
     Refused(Box<ProblemDocument>),

@@ -2,7 +2,8 @@
 //!
 //! A [`Client`] speaks to one hub. It publishes events ([`Client::publish_raw`]), reads the log by
 //! pages ([`Client::events`]) and follows it ([`Client::subscribe`]): a [`Subscription`] comes
-//! back after every cut of the connection, resumes at its cursor, and gives each event once.
+//! back after every cut of the connection, resumes at its cursor, and gives each event once. It
+//! is a [`futures_core::Stream`] too.
 //!
 //! Events pass through as the text that the hub sent: this crate must never know what is inside
 //! `eventData`, nor print, nor read the environment.
@@ -37,8 +38,10 @@ mod place;
 mod problem;
 mod publish;
 mod query;
+mod renewal;
 pub mod sse;
 mod subscription;
+mod transport;
 
 pub use admin::AdminRequest;
 pub use backoff::Backoff;

@@ -46,6 +46,11 @@ pub enum Message {
         /// This connection's place.
         cursor: Cursor,
     },
+    /// The credential ends; see [`Subscription::renew`](crate::Subscription::renew).
+    Token {
+        /// In how many milliseconds.
+        expires_in_ms: u64,
+    },
     /// The hub closes the connection; the subscription goes on, or ends, as the reason asks.
     Goodbye {
         /// Why.
@@ -94,6 +99,12 @@ struct DroppedFields {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+struct TokenFields {
+    expires_in_ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct GoodbyeFields {
     reason: GoodbyeReason,
     retry_ms: u64,
@@ -120,6 +131,9 @@ impl Message {
                 "dropped" => serde_json::from_str(&data).ok().map(
                     |DroppedFields { count, types, reason }| Self::Dropped { count, types, reason },
                 ),
+                "token" => serde_json::from_str(&data)
+                    .ok()
+                    .map(|TokenFields { expires_in_ms }| Self::Token { expires_in_ms }),
                 "goodbye" => serde_json::from_str(&data).ok().map(
                     |GoodbyeFields { reason, retry_ms, fallback }| Self::Goodbye {
                         reason,
@@ -154,6 +168,10 @@ mod tests {
         ));
         let heartbeat = r#"{"now":7,"cursor":"AAAAAAAAAAA.3"}"#;
         assert!(matches!(read("heartbeat", heartbeat), Message::Heartbeat { .. }));
+        assert!(matches!(
+            read("token", r#"{"expiresInMs":60000}"#),
+            Message::Token { expires_in_ms: 60_000 }
+        ));
         assert!(matches!(read("dropped", r#"{"count":4}"#), Message::Dropped { count: 4, .. }));
     }
 

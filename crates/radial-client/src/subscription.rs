@@ -3,10 +3,11 @@
 mod connection;
 mod options;
 
-use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_core::Stream;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
 use radial_protocol::control::GoodbyeReason;
@@ -19,6 +20,7 @@ use crate::client::{Client, refusal};
 use crate::error::ClientError;
 use crate::message::Message;
 use crate::place::Place;
+use crate::renewal;
 use crate::sse::Item;
 use connection::Connection;
 
@@ -37,6 +39,8 @@ pub struct Subscription {
     place: Place,
     backoff: Backoff,
     random: fastrand::Rng,
+    /// The open connection as the hub calls it.
+    connection_id: Option<String>,
     state: State,
 }
 
@@ -62,6 +66,7 @@ impl Subscription {
             place,
             backoff: Backoff::new(),
             random: fastrand::Rng::new(),
+            connection_id: None,
             state: State::Idle,
         }
     }
@@ -69,6 +74,24 @@ impl Subscription {
     /// The id to resume from, if the stream has named one: the place of the last message given.
     pub fn last_id(&self) -> Option<&str> {
         self.place.last_id()
+    }
+
+    /// Goes on with this credential: shows it from the next request on, as
+    /// [`Client::set_token`] does, and gives it to the connection that is open.
+    ///
+    /// To be called after [`Message::Token`], or before. It may be of the same user and session
+    /// only, where the credential names any.
+    ///
+    /// # Errors
+    /// As every call. A connection that ended meanwhile is no error: the next one shows the new
+    /// credential.
+    pub async fn renew(&mut self, token: &str) -> Result<(), ClientError> {
+        self.client.set_token(token)?;
+        let (State::Open(_), Some(id)) = (&self.state, &self.connection_id) else { return Ok(()) };
+        match renewal::renew(&self.client, id, &self.options).await {
+            Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(()),
+            renewed => renewed,
+        }
     }
 
     /// The next message; an error is the last one before the end, and `None` the end.
@@ -146,6 +169,7 @@ impl Subscription {
                 if let State::Open(connection) = &mut self.state {
                     connection.expect_heartbeats(Duration::from_millis(hello.heartbeat_ms));
                 }
+                self.connection_id = Some(hello.connection_id.clone());
             }
             Message::Live { .. } => self.backoff.reset(),
             Message::Goodbye { reason, retry_ms, .. } => {
@@ -195,6 +219,16 @@ impl Subscription {
         {
             self.backoff.reset();
         }
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Result<Message, ClientError>;
+
+    /// As [`Subscription::next`]. A future for each poll loses nothing: what is under way, and who
+    /// is to be woken, is kept in the subscription and not in the future.
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        pin!(self.get_mut().next()).poll(context)
     }
 }
 

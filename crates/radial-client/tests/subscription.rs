@@ -4,8 +4,11 @@
 
 mod support;
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::time::Duration;
 
+use futures_core::Stream as _;
 use radial_client::{
     Client, ClientConfig, ClientError, Message, Start, SubscribeOptions, Subscription,
 };
@@ -257,4 +260,18 @@ async fn a_frame_without_end_is_refused_and_not_asked_for_again() {
     let mut subscription = subscribe(&hub, SubscribeOptions::default());
     check(&mut subscription, &["hello 0", r#"{"offset":1}"#]).await;
     assert!(matches!(subscription.next().await, Some(Err(ClientError::Protocol(_)))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_is_a_stream_that_loses_nothing_between_polls() {
+    let frames = [hello(0, 30_000), live(0), event(1)];
+    let late = vec![Act::Pause(Duration::from_secs(5)), Act::Send(event(2))];
+    let first = stream(&frames).into_iter().chain(late).collect();
+    let hub = Hub::start(vec![first, stream(&[hello(2, 30_000), live(2), event(3)])]).await;
+    let mut subscription = subscribe(&hub, SubscribeOptions::default());
+    let expected = ["hello 0", "live", "{\"offset\":1}", "{\"offset\":2}", "disconnected"];
+    for expected in expected.iter().chain(&["hello 2", "live", "{\"offset\":3}"]) {
+        let message = poll_fn(|context| Pin::new(&mut subscription).poll_next(context)).await;
+        assert_eq!(&word(message), expected);
+    }
 }

@@ -1,5 +1,7 @@
 //! The words of the command line; what they do is in [`commands`](crate::commands).
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 use radial_client::{Client, ClientConfig};
 
@@ -60,6 +62,9 @@ pub(crate) struct HubArgs {
     /// The tenant, for a credential that was issued for several
     #[arg(long, env = "RADIAL_TENANT")]
     tenant: Option<String>,
+    /// The certificate authorities to trust under https, in PEM [default: the system's]
+    #[arg(long, env = "RADIAL_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
 }
 
 impl HubArgs {
@@ -67,8 +72,15 @@ impl HubArgs {
     pub(crate) fn client(self) -> Result<Client, Failure> {
         // An empty variable means the same as none.
         let given = |value: Option<String>| value.filter(|value| !value.is_empty());
-        let Self { url, token, tenant } = self;
-        let config = ClientConfig { url, token: given(token), tenant: given(tenant) };
+        let Self { url, token, tenant, ca } = self;
+        let read = |file: PathBuf| {
+            let failed =
+                |error| Failure::Unusable(format!("cannot read {}: {error}", file.display()));
+            std::fs::read(&file).map_err(failed)
+        };
+        let ca = ca.filter(|file| !file.as_os_str().is_empty());
+        let authorities = ca.map(read).transpose()?;
+        let config = ClientConfig { url, token: given(token), tenant: given(tenant), authorities };
         Client::new(config).map_err(Failure::from)
     }
 }

@@ -52,6 +52,9 @@ impl From<ClientError> for Failure {
         let text = error.to_string();
         match error {
             ClientError::Refused(_) | ClientError::Unavailable { .. } => Self::Failed(text),
+            ClientError::Untrusted(_) => {
+                Self::Unusable(format!("{text}; name its authority with --ca"))
+            }
             ClientError::InvalidConfig(_)
             | ClientError::Network { .. }
             | ClientError::Protocol(_) => Self::Unusable(text),

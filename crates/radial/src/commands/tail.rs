@@ -148,6 +148,9 @@ impl Tail {
             Message::Disconnected { cause, retry_in } => {
                 eprintln!("{cause}; trying again in {:.1} s", retry_in.as_secs_f32());
             }
+            Message::Token { expires_in_ms } => {
+                eprintln!("the credential ends in {} s", expires_in_ms / 1_000);
+            }
             Message::Other { name, json } => eprintln!("{name}: {json}"),
             Message::Live { .. } | Message::Heartbeat { .. } => {}
         }

@@ -10,7 +10,9 @@
 mod certificates;
 mod crash;
 mod history;
+mod https;
 mod operate;
 mod program;
+mod renewal;
 mod secrets;
 mod stop;
