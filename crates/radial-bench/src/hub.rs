@@ -1,17 +1,15 @@
 //! The hub as a child process, from the release binary.
 
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use anyhow::{Context as _, ensure};
 
-use crate::machine::{self, HUB_CORE};
-use crate::{Settings, clock};
+use crate::Settings;
+use crate::process::Process;
 
 /// The event type of class `recent`: with the schema of `activity:new`, so that the two differ in
 /// nothing else.
@@ -37,59 +35,37 @@ description = { type = "string", maxLength = 10000 }
 /// A running `radial dev`.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    child: Child,
-    address: SocketAddr,
-    /// How long it took until the hub said that it listens.
-    pub(crate) started_in: Duration,
-    /// Held open: a hub whose output nobody holds would fail to write.
-    _output: BufReader<ChildStdout>,
+    process: Process,
 }
 
 impl Hub {
     /// Starts a hub with its data in `folder`, on a core of its own.
     pub(crate) fn start(settings: &Settings, binary: &Path, folder: &Path) -> anyhow::Result<Self> {
-        let registry = folder.join("registry");
-        std::fs::create_dir_all(&registry)?;
-        std::fs::write(registry.join("bench.toml"), REGISTRY)?;
-        let log = folder.join("hub.log");
-        let began = clock::now();
-        // A child has the cores of the thread that starts it.
-        let before = settings.pinned.then(|| machine::pin(HUB_CORE)).transpose()?;
-        let child = Command::new(binary)
+        let mut command = Command::new(binary);
+        command
             .args(["dev", "--listen", "127.0.0.1:0", "--data"])
             .arg(folder)
-            .env("RADIAL__HUB__REGISTRY", &registry)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log)?)
-            .spawn();
-        if let Some(before) = before {
-            machine::release(&before)?;
-        }
-        let mut child = child.with_context(|| format!("{} does not start", binary.display()))?;
-        let mut output = BufReader::new(child.stdout.take().context("standard output is piped")?);
-        let mut line = String::new();
-        output.read_line(&mut line)?;
-        let Some(address) = line.trim_end().strip_prefix("listening on http://") else {
-            let _ = child.kill();
-            bail!("the hub did not start: {}", std::fs::read_to_string(&log)?);
-        };
-        let (address, started_in) = (address.parse()?, began.elapsed());
-        Ok(Self { child, address, started_in, _output: output })
+            .env("RADIAL__HUB__REGISTRY", registry(folder)?);
+        Ok(Self { process: Process::start(settings, command, &folder.join("hub.log"))? })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.process.address()
+    }
+
+    /// How long it took until the hub said that it listens.
+    pub(crate) fn started_in(&self) -> Duration {
+        self.process.started_in
     }
 
     /// The processor time that the hub has used, in seconds.
     pub(crate) fn cpu(&self) -> anyhow::Result<f64> {
-        machine::cpu_of(self.child.id())
+        self.process.cpu()
     }
 
     /// How many events the hub says it has accepted.
     pub(crate) fn accepted(&self) -> anyhow::Result<u64> {
-        let text = get(self.address, "/metrics")?;
+        let text = get(self.address(), "/metrics")?;
         let counts = text
             .lines()
             .filter(|line| line.starts_with("radial_published_events_total"))
@@ -98,21 +74,17 @@ impl Hub {
     }
 
     /// Stops the hub cleanly.
-    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::TERM).context("the hub cannot be told to stop")?;
-        let status = self.child.wait()?;
-        ensure!(status.success(), "the hub stopped with {status}");
-        Ok(())
+    pub(crate) fn stop(self) -> anyhow::Result<()> {
+        self.process.stop()
     }
 }
 
-impl Drop for Hub {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Writes the registry of the benches into a folder of its own; where that is.
+pub(crate) fn registry(folder: &Path) -> anyhow::Result<PathBuf> {
+    let registry = folder.join("registry");
+    std::fs::create_dir_all(&registry)?;
+    std::fs::write(registry.join("bench.toml"), REGISTRY)?;
+    Ok(registry)
 }
 
 /// Gets a path and returns the whole answer.

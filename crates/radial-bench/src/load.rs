@@ -160,7 +160,7 @@ impl Publisher {
 const LENGTH: &[u8] = b"\r\ncontent-length: ";
 
 /// Whether an answer is there as a whole; anything but success ends the bench.
-fn is_complete(answer: &[u8]) -> anyhow::Result<bool> {
+pub(crate) fn is_complete(answer: &[u8]) -> anyhow::Result<bool> {
     let Some(head_len) = position(answer, b"\r\n\r\n") else { return Ok(false) };
     let head = answer.get(..head_len).unwrap_or_default();
     let status = head.get(9..12).unwrap_or_default();

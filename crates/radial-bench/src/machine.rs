@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::clock;
@@ -41,6 +42,26 @@ pub(crate) fn cpu_of(process: u32) -> anyhow::Result<f64> {
     let jiffies = words.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
     let jiffies = jiffies.sum::<Result<f64, _>>().with_context(|| format!("{path} is strange"))?;
     Ok(jiffies / JIFFIES_PER_SECOND)
+}
+
+/// The memory that a process holds (its resident set), in bytes.
+pub(crate) fn memory_of(process: u32) -> anyhow::Result<f64> {
+    let path = format!("/proc/{process}/smaps_rollup");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Rss:")).unwrap_or_default();
+    let kilobytes: f64 = line
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .with_context(|| format!("{path} is strange"))?;
+    Ok(kilobytes * 1024.0)
+}
+
+/// Lets this process, and what it starts from now on, have as many open sockets as it may.
+pub(crate) fn open_many_files() -> anyhow::Result<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).context("the limit of open files cannot be raised")
 }
 
 /// The processor time that this process has used, in seconds.

@@ -13,12 +13,14 @@ mod clock;
 mod echo;
 mod epoll;
 mod events;
+mod fanout;
 mod figures;
 mod fill;
 mod hub;
 mod load;
 mod machine;
 mod million;
+mod process;
 mod publish;
 mod report;
 mod requests;
@@ -69,7 +71,7 @@ struct Cli {
     json: bool,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum Bench {
     /// A bare write and fdatasync
     Fsync,
@@ -81,6 +83,8 @@ enum Bench {
     Publish,
     /// Resuming a stream over HTTP in a large log
     Resume,
+    /// Delivery to many streams, beside a bare epoll server
+    Fanout(fanout::FanoutArgs),
     /// Everything, tiny: does it still work?
     Smoke,
     /// Fills a log and waits to be killed
@@ -88,6 +92,13 @@ enum Bench {
     Fill {
         /// Offsets up to here
         to: u64,
+    },
+    /// The bare server that `fanout` compares the hub with
+    #[command(hide = true)]
+    Floor {
+        /// Write what came in so long at once; 0 for one write per delivery
+        #[arg(long)]
+        coalesce_ms: u64,
     },
 }
 
@@ -144,6 +155,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Bench::Publish => vec![publish::run(&settings)?],
         Bench::Resume => vec![resume::run(&settings)?],
         Bench::Smoke => smoke::run(&settings)?,
+        Bench::Fanout(args) => fanout::run(&settings, &args)?,
+        Bench::Floor { coalesce_ms } => {
+            return fanout::floor::serve(Duration::from_millis(coalesce_ms));
+        }
         Bench::Fill { to } => return fill::run(&settings.folder, to),
     };
     show(&reports, cli.json)

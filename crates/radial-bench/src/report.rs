@@ -15,6 +15,8 @@ pub(crate) enum Unit {
     Ratio,
     /// 1 is 100 %.
     Percent,
+    /// Shown as B, KB (1,024 bytes) or MB, whichever fits.
+    Bytes,
 }
 
 /// A number with its unit.
@@ -192,12 +194,17 @@ impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = self.value;
         match self.unit {
+            Unit::Seconds if value < 0.000_1 => write!(f, "{:.1} µs", value * 1e6),
             Unit::Seconds if value < 0.001 => write!(f, "{:.0} µs", value * 1e6),
             Unit::Seconds if value < 1.0 => write!(f, "{:.2} ms", value * 1e3),
             Unit::Seconds => write!(f, "{value:.2} s"),
             Unit::PerSecond => f.write_str(&grouped(value)),
             Unit::Ratio => write!(f, "{value:.3}"),
+            Unit::Percent if value < 0.1 => write!(f, "{:.1} %", value * 100.0),
             Unit::Percent => write!(f, "{:.0} %", value * 100.0),
+            Unit::Bytes if value.abs() < 1_000.0 => write!(f, "{value:.0} B"),
+            Unit::Bytes if value.abs() < 1_000_000.0 => write!(f, "{:.2} KB", value / 1_024.0),
+            Unit::Bytes => write!(f, "{:.1} MB", value / 1_048_576.0),
         }
     }
 }

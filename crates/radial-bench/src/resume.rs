@@ -32,10 +32,10 @@ pub(crate) fn run(settings: &Settings) -> anyhow::Result<Report> {
         let added = (ADDED * round).min(settings.events);
         fill_and_kill(scratch.path(), settings.events + added)?;
         let hub = Hub::start(settings, &binary, scratch.path())?;
-        killed.push(hub.started_in.as_secs_f64());
+        killed.push(hub.started_in().as_secs_f64());
         hub.stop()?;
         let hub = Hub::start(settings, &binary, scratch.path())?;
-        clean.push(hub.started_in.as_secs_f64());
+        clean.push(hub.started_in().as_secs_f64());
         let before_pin = settings.pinned.then(|| machine::pin(LOAD_CORE)).transpose()?;
         let ours = || Ok(hub.cpu()? + own_cpu()?);
         let (run, disturbed) = quietly(settings.quiet, ours, || resumes(hub.address()))?;
