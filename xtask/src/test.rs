@@ -28,10 +28,11 @@ pub(crate) fn run_steps(root: &Path, steps: &mut Steps) -> anyhow::Result<()> {
     steps.run("build", || cargo(&["build", "--workspace", "--locked"]))?;
     steps.run("cargo test", || cargo(&["test", "--workspace", "--locked"]))?;
     steps.run("autobahn", || crate::autobahn::run(root, &crate::autobahn::Options::FEW))?;
+    steps.run("design load", || design_load(root))?;
     if suites.is_empty() {
         return Ok(());
     }
-    let binary = radial_binary(root)?;
+    let binary = built(root, "radial")?;
     for suite in suites {
         steps.run(format!("npm test in {suite}"), || {
             let mut npm = command(&root.join(suite), "npm", &["test"]);
@@ -42,10 +43,18 @@ pub(crate) fn run_steps(root: &Path, steps: &mut Steps) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The built debug binary, which the browser tests start; absolute, under the target directory in
-/// use.
-fn radial_binary(root: &Path) -> anyhow::Result<PathBuf> {
-    let binary = Workspace::load(root)?.target_directory.join("debug/radial");
+/// The load that a small team is to expect, against the built hub. What is asserted has slack for
+/// a build that is for debugging.
+fn design_load(root: &Path) -> anyhow::Result<()> {
+    let (bench, hub) = (built(root, "radial-bench")?, built(root, "radial")?);
+    let mut load = command(root, &bench.to_string_lossy(), &["fanout", "small", "--check"]);
+    load.args(["--seconds", "2", "--rounds", "5", "--unpinned", "--hub"]).arg(hub);
+    process::run(load)
+}
+
+/// A built debug binary; absolute, under the target directory in use.
+fn built(root: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let binary = Workspace::load(root)?.target_directory.join("debug").join(name);
     anyhow::ensure!(binary.is_file(), "the build left no {}", binary.display());
     Ok(binary)
 }
