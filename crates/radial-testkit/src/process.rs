@@ -16,13 +16,14 @@ pub struct HubProcess {
     binary: PathBuf,
     data: PathBuf,
     address: SocketAddr,
+    environment: Vec<(String, String)>,
     child: Child,
 }
 
 impl HubProcess {
     /// Starts `binary dev` on a free port, and waits until it listens.
     pub async fn start(binary: &Path, data: &Path) -> Result<Self> {
-        Self::start_at(binary, data, SocketAddr::from(([127, 0, 0, 1], 0)), &[]).await
+        Self::start_with(binary, data, &[]).await
     }
 
     /// The same with environment variables.
@@ -31,6 +32,8 @@ impl HubProcess {
         data: &Path,
         environment: &[(&str, &str)],
     ) -> Result<Self> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let environment = environment.iter().map(owned).collect();
         Self::start_at(binary, data, SocketAddr::from(([127, 0, 0, 1], 0)), environment).await
     }
 
@@ -38,12 +41,12 @@ impl HubProcess {
         binary: &Path,
         data: &Path,
         listen: SocketAddr,
-        environment: &[(&str, &str)],
+        environment: Vec<(String, String)>,
     ) -> Result<Self> {
         let mut child = Command::new(binary)
             .args(["dev", "--listen", &listen.to_string(), "--data"])
             .arg(data)
-            .envs(environment.iter().copied())
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -62,7 +65,8 @@ impl HubProcess {
         let address = address.parse()?;
         // The rest is read away, so that a full pipe never stops the hub.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { binary: binary.to_owned(), data: data.to_owned(), address, child })
+        let (binary, data) = (binary.to_owned(), data.to_owned());
+        Ok(Self { binary, data, address, environment, child })
     }
 
     /// Where the hub listens.
@@ -103,9 +107,10 @@ impl HubProcess {
             .map_err(Into::into)
     }
 
-    /// Starts the hub again with its data, on the same port.
+    /// Starts the hub again with its data and its environment, on the same port.
     pub async fn start_again(&mut self) -> Result<()> {
-        *self = Self::start_at(&self.binary, &self.data, self.address, &[]).await?;
+        let environment = self.environment.clone();
+        *self = Self::start_at(&self.binary, &self.data, self.address, environment).await?;
         Ok(())
     }
 }

@@ -10,6 +10,7 @@
 mod certificates;
 mod crash;
 mod history;
+mod hop;
 mod https;
 mod operate;
 mod program;
