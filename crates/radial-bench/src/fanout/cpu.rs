@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Bench;
 use super::drive::{Outcome, Pace};
-use super::pair::{Side, in_turns, of, ratio};
+use super::pair::{Side, in_turns, of, ratio, remark};
 use crate::machine::quiet_note;
 use crate::report::{Must, Report, Row, Unit};
 
@@ -27,6 +27,7 @@ pub(crate) fn run(bench: &Bench<'_>) -> anyhow::Result<Report> {
     let floor = turns.runs.last().map_or(&[][..], Vec::as_slice);
     for (side, runs) in sides.iter().zip(&turns.runs) {
         let row = Row::new(side.name)
+            .remark(remark(runs))
             .with("CPU a delivery", of(runs, Outcome::cpu_per_delivery), Unit::Seconds)
             .with("of the floor", ratio(runs, floor, Outcome::cpu_per_delivery), Unit::Ratio)
             .with("server's core", of(runs, Outcome::server_core), Unit::Percent)

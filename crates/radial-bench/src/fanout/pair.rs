@@ -120,6 +120,14 @@ pub(crate) fn of(runs: &[Outcome], figure: impl Fn(&Outcome) -> f64) -> f64 {
     median(runs.iter().map(figure).collect())
 }
 
+/// What to remark about runs in which the server did not keep up.
+pub(crate) fn remark(runs: &[Outcome]) -> String {
+    match runs.iter().filter(|run| !run.kept_up).count() {
+        0 => String::new(),
+        late => format!("did not keep up in {late} of {} runs", runs.len()),
+    }
+}
+
 /// The median, over rounds, of one side's figure divided by another's of the same round.
 pub(crate) fn ratio(runs: &[Outcome], to: &[Outcome], figure: impl Fn(&Outcome) -> f64) -> f64 {
     median(runs.iter().zip(to).map(|(one, other)| figure(one) / figure(other)).collect())

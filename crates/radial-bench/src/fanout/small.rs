@@ -8,7 +8,7 @@ use super::Bench;
 use super::drive::{Drive, Outcome, Pace};
 use super::idle::idle_bytes;
 use super::opening::{Transport, open};
-use super::pair::of;
+use super::pair::{of, remark};
 use super::publisher::Form;
 use super::served::{self, TENANT, Wish};
 use super::tokens::Issuer;
@@ -76,6 +76,7 @@ pub(crate) fn run(bench: &Bench<'_>, check: bool) -> anyhow::Result<Report> {
     ];
     let mut report = Report::new("The design load of a small team: 30 SSE streams, 100 events/s");
     let row = Row::new("hub")
+        .remark(remark(&runs))
         .with("p50", of(&runs, |run| run.latencies.percentile(0.5)), Unit::Seconds)
         .with("max", of(&runs, |run| run.latencies.max()), Unit::Seconds)
         .with("deliveries", of(&runs, |run| float(run.deliveries)), Unit::PerSecond);

@@ -9,7 +9,7 @@ use anyhow::ensure;
 use super::Bench;
 use super::drive::{Outcome, Pace};
 use super::opening::{open_small, read_until};
-use super::pair::{Side, of, ratio};
+use super::pair::{Side, of, ratio, remark};
 use super::served::TENANT;
 use super::tokens::Issuer;
 use crate::clock;
@@ -68,6 +68,7 @@ pub(crate) fn run(bench: &Bench<'_>) -> anyhow::Result<Report> {
         [("none stalls", alone, &memory[0]), ("beside 100 that do", beside, &memory[1])]
     {
         let row = Row::new(name)
+            .remark(remark(runs))
             .with("p50", of(runs, |run| run.latencies.percentile(0.5)), Unit::Seconds)
             .with("p99", of(runs, p99), Unit::Seconds)
             .with("max", of(runs, |run| run.latencies.max()), Unit::Seconds)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Bench;
 use super::drive::{Drive, Outcome, Pace};
 use super::opening::{Transport, open};
-use super::pair::{of, ratio, settle, turn};
+use super::pair::{of, ratio, remark, settle, turn};
 use super::publisher::Form;
 use super::served::{self, TENANT, Wish};
 use super::tokens::Issuer;
@@ -57,6 +57,7 @@ pub(crate) fn run(bench: &Bench<'_>) -> anyhow::Result<Report> {
         Report::new(format!("{count} tenants × 10 streams instead of 1 × {}", count * 10));
     for ((name, ..), runs) in sides.iter().zip([one, many, unheard]) {
         let row = Row::new(*name)
+            .remark(remark(runs))
             .with("server's core", of(runs, Outcome::server_core), Unit::Percent)
             .with("load's core", of(runs, Outcome::load_core), Unit::Percent);
         report.push(if std::ptr::eq(runs, unheard) { row } else { figures(row, runs, one) });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Bench;
 use super::drive::{Outcome, Pace};
-use super::pair::{Side, in_turns, of, ratio};
+use super::pair::{Side, in_turns, of, ratio, remark};
 use crate::machine::quiet_note;
 use crate::report::{Must, Report, Row, Unit};
 
@@ -28,6 +28,7 @@ pub(crate) fn run(bench: &Bench<'_>) -> anyhow::Result<Report> {
     for (side, runs) in sides.iter().zip(&turns.runs) {
         let p99 = |run: &Outcome| run.latencies.percentile(0.99);
         let row = Row::new(side.name)
+            .remark(remark(runs))
             .with("p50", of(runs, |run| run.latencies.percentile(0.5)), Unit::Seconds)
             .with("p99", of(runs, p99), Unit::Seconds)
             .with("max", of(runs, |run| run.latencies.max()), Unit::Seconds)
