@@ -48,6 +48,7 @@ fn place_event(request: PublishRequest, place: Option<Cursor>) -> Event {
         version: &version,
         timestamp: request.timestamp,
         causation_id: request.causation_id.as_ref(),
+        traceparent: request.traceparent,
     };
     let event_id = request.event_id.unwrap_or_else(|| EventId::new("e1").expect("a valid id"));
     let head = Head {

@@ -100,8 +100,14 @@ impl Maker {
             correlation_id: None,
             entity: None,
         };
-        let content =
-            Content { tenant, data: &self.data, version: "1", timestamp: None, causation_id: None };
+        let content = Content {
+            tenant,
+            data: &self.data,
+            version: "1",
+            timestamp: None,
+            causation_id: None,
+            traceparent: None,
+        };
         Entry {
             draft: Draft::new(head, &content),
             fingerprint: self.ids_given.then(|| Fingerprint(u128::from(number))),

@@ -102,6 +102,7 @@ mod tests {
             version: "1",
             timestamp: None,
             causation_id: None,
+            traceparent: None,
         };
         let place = Cursor { epoch: Epoch::new(1), offset: Offset::new(offset).unwrap() };
         Arc::new(Draft::new(head, &content).place(Some(place), TimeMs(0), None))

@@ -64,6 +64,7 @@ pub(crate) fn admit(
         version: version.name(),
         timestamp: request.timestamp,
         causation_id: request.causation_id.as_ref(),
+        traceparent: request.traceparent,
     };
     let repeat = policy
         .dedupe

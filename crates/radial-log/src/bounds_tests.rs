@@ -40,8 +40,14 @@ fn open(folder: &Path) -> EmbeddedLog {
 fn entry(id: &str, data: &str) -> Entry {
     let event_type = EventTypeName::new("card.moved").unwrap();
     let head = Head::new(EventId::new(id).unwrap(), event_type);
-    let content =
-        Content { tenant: &acme(), data, version: "1", timestamp: None, causation_id: None };
+    let content = Content {
+        tenant: &acme(),
+        data,
+        version: "1",
+        timestamp: None,
+        causation_id: None,
+        traceparent: None,
+    };
     Entry {
         draft: Draft::new(head, &content),
         fingerprint: Some(Fingerprint(1)),

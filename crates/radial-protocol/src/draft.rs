@@ -6,6 +6,7 @@
 use crate::cursor::Cursor;
 use crate::event::{EntityVersion, Event, Head, Priority, TimeMs};
 use crate::names::{Id, TenantId};
+use crate::trace::TraceParent;
 
 /// An event that has not got its place in the log yet.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Content<'a> {
     pub timestamp: Option<TimeMs>,
     /// The event that caused this one.
     pub causation_id: Option<&'a Id>,
+    /// Where the event belongs in a trace.
+    pub traceparent: Option<TraceParent>,
 }
 
 impl Draft {
@@ -69,6 +72,10 @@ impl Draft {
                 suffix.push(',');
                 member(&mut suffix, name, id.as_str());
             }
+        }
+        if let Some(traceparent) = content.traceparent {
+            suffix.push(',');
+            member(&mut suffix, "traceparent", &traceparent.to_string());
         }
         if head.ack {
             suffix.push_str(",\"ack\":true");

@@ -3,6 +3,8 @@
 //! Parsing goes in two steps, so that one bad event of a batch is refused by itself: the body is
 //! split into items, then each item becomes a [`PublishRequest`].
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -13,6 +15,7 @@ use crate::json::{self, JsonIssue};
 use crate::limits::Limits;
 use crate::names::{ChannelName, EventId, EventTypeName, Id, Name, SessionId, TenantId, UserId};
 use crate::problem::{Code, Problem};
+use crate::trace::TraceParent;
 
 /// One event as a publisher asked for it; nothing in it has been checked against a registry or a
 /// credential.
@@ -40,6 +43,8 @@ pub struct PublishRequest {
     pub correlation_id: Option<Id>,
     /// The event that caused this one.
     pub causation_id: Option<Id>,
+    /// Where the event belongs in a trace.
+    pub traceparent: Option<TraceParent>,
     /// The entity version that the change is based on.
     pub expected_version: Option<u64>,
     /// Who may see it.
@@ -116,6 +121,8 @@ struct Wire<'a> {
     channel: Option<ChannelName>,
     correlation_id: Option<Id>,
     causation_id: Option<Id>,
+    #[serde(borrow)]
+    traceparent: Option<Cow<'a, str>>,
     expected_version: Option<u64>,
     audience: Option<Audience>,
     priority: Option<Priority>,
@@ -165,6 +172,7 @@ impl PublishRequest {
             channel: wire.channel.unwrap_or_else(ChannelName::main),
             correlation_id: wire.correlation_id,
             causation_id: wire.causation_id,
+            traceparent: wire.traceparent.as_deref().and_then(TraceParent::parse),
             expected_version: wire.expected_version,
             audience: wire.audience,
             priority: wire.priority,

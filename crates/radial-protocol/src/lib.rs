@@ -17,6 +17,7 @@ pub mod limits;
 pub mod names;
 pub mod problem;
 pub mod sse;
+pub mod trace;
 
 pub use cursor::{Cursor, Epoch, Offset};
 pub use event::{Event, TimeMs};

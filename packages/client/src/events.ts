@@ -65,6 +65,8 @@ export interface EnvelopeFields {
   timestamp?: number;
   correlationId?: string;
   causationId?: string;
+  /** Where the event belongs in a distributed trace (W3C Trace Context). */
+  traceparent?: string;
   expectedVersion?: number;
   audience?: { users?: string[]; sessions?: string[]; roles?: string[] };
   priority?: 'critical' | 'high' | 'normal' | 'low';

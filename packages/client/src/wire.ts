@@ -25,6 +25,8 @@ export interface WireEvent {
   entity?: { type: string; id: string; version: number };
   correlationId?: string;
   causationId?: string;
+  /** Where the event belongs in a distributed trace (W3C Trace Context). */
+  traceparent?: string;
   /** The hub wants this event acknowledged. */
   ack?: boolean;
 }

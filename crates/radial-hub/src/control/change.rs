@@ -182,6 +182,7 @@ impl Act {
             version: VERSION,
             timestamp: None,
             causation_id: None,
+            traceparent: None,
         };
         Entry { draft: Draft::new(head, &content), fingerprint: None, change: None, repeat: None }
     }

@@ -102,6 +102,7 @@ pub(crate) async fn fill(folder: &Path, count: usize) {
             version: "1",
             timestamp: None,
             causation_id: None,
+            traceparent: None,
         };
         Entry { draft: Draft::new(head, &content), fingerprint: None, change: None, repeat: None }
     };

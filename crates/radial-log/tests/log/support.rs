@@ -161,6 +161,7 @@ fn entry_with(id: &str, persistence: Persistence, fingerprint: Option<u128>) -> 
         version: "1",
         timestamp: None,
         causation_id: None,
+        traceparent: None,
     };
     Entry {
         draft: Draft::new(head, &content),
@@ -188,7 +189,14 @@ pub(crate) fn change(effect: Effect, expected_version: Option<u64>, data: &str) 
     let mut entry = entry(Persistence::Durable);
     entry.draft = Draft::new(
         entry.draft.head,
-        &Content { tenant: &tenant(), data, version: "1", timestamp: None, causation_id: None },
+        &Content {
+            tenant: &tenant(),
+            data,
+            version: "1",
+            timestamp: None,
+            causation_id: None,
+            traceparent: None,
+        },
     );
     entry.change =
         Some(Change { entity, effect, conflict, expected_version, data: data.to_owned() });

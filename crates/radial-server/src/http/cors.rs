@@ -16,8 +16,8 @@ const METHODS: &str = "GET, HEAD, POST, DELETE";
 /// What the answer to a preflight depends on, besides the origin.
 const PREFLIGHT_VARY: &str = "access-control-request-method, access-control-request-headers";
 /// With which headers.
-const REQUEST_HEADERS: &str =
-    "authorization, content-encoding, content-type, if-none-match, last-event-id, radial-tenant";
+const REQUEST_HEADERS: &str = "authorization, content-encoding, content-type, if-none-match, last-event-id, radial-tenant, \
+     traceparent";
 /// Which headers of an answer a page may read.
 const ANSWER_HEADERS: &str =
     "etag, radial-cursor, ratelimit, ratelimit-policy, retry-after, x-request-id";

@@ -12,12 +12,14 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, Method, header};
+use radial_protocol::trace::TraceParent;
 use radial_protocol::{Code, Problem, TenantId};
 
 use super::cors;
 use super::origin::{OriginVerdict, is_loopback};
 use super::proxies::Peer;
 use super::refusal::{self, REQUEST_ID, Refusal};
+use super::trace;
 use crate::app::App;
 
 /// The address of a client that nobody knows the address of.
@@ -129,6 +131,7 @@ struct Asked {
     method: Method,
     path: String,
     origin: Option<HeaderValue>,
+    trace: Option<TraceParent>,
 }
 
 impl Asked {
@@ -140,6 +143,7 @@ impl Asked {
             method: request.method().clone(),
             path: request.uri().path().chars().take(128).collect(),
             origin: request.headers().get(header::ORIGIN).cloned(),
+            trace: trace::traceparent(request.headers()),
         }
     }
 
@@ -151,6 +155,7 @@ impl Asked {
             tenant = self.told.0.get().map_or("-", TenantId::as_str),
             method = %self.method,
             path = %self.path.escape_default(),
+            trace = trace::logged(self.trace),
             code = problem.code.as_str(),
             status = problem.code.status(),
             "refused"

@@ -28,4 +28,5 @@ mod status;
 pub(crate) mod stream;
 mod subscriptions;
 mod tickets;
+mod trace;
 mod websocket;

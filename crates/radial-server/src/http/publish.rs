@@ -14,20 +14,20 @@ use radial_protocol::grants::Grants;
 use radial_protocol::problem::RateLimit;
 use radial_protocol::{Code, Problem};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::answer::json;
 use super::body;
 use super::credential::Caller;
-use super::guard::Arrival;
+use super::guard::{Arrival, RequestId};
 use super::parameters::Parameters;
 use super::refusal::{Refusal, tell_limit};
+use super::trace;
 use crate::app::App;
 
 pub(crate) async fn publish(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Extension(arrival): Extension<Arrival>,
+    (Extension(arrival), Extension(id)): (Extension<Arrival>, Extension<RequestId>),
     query: RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -36,23 +36,34 @@ pub(crate) async fn publish(
     let atomic = parameters.flag("atomic")?;
     parameters.finish()?;
     let body = body::read_json(&app, &headers, body).await?;
-    match envelope::Body::split(&body, &app.limits)? {
-        envelope::Body::One(item) => one(&app, &caller, arrival, item).await,
+    let (mut requests, is_batch) = match envelope::Body::split(&body, &app.limits)? {
+        envelope::Body::One(item) => (vec![Ok(PublishRequest::parse(item, &app.limits)?)], false),
         envelope::Body::Batch(items) => {
-            let requests: Vec<_> =
-                items.iter().map(|item| PublishRequest::parse(item, &app.limits)).collect();
-            let named = requests.iter().flatten().find_map(|request| request.tenant.as_ref());
-            let grants = caller.grants(named)?;
-            let limit = limit(&app, &grants, arrival.address, requests.len())?;
-            if atomic {
-                let accepted = app.hub.publish_atomic(&grants, requests).await?;
-                return Ok(limited(StatusCode::CREATED, &accepted, limit));
-            }
-            let results = app.hub.publish(&grants, requests).await?;
-            let items: Vec<_> = results.iter().map(Item::of).collect();
-            Ok(limited(StatusCode::MULTI_STATUS, &items, limit))
+            let parsed = items.iter().map(|item| PublishRequest::parse(item, &app.limits));
+            (parsed.collect(), true)
         }
+    };
+    let trace = trace::inherit(&headers, &mut requests);
+    let named = requests.iter().flatten().find_map(|request| request.tenant.as_ref());
+    let grants = caller.grants(named)?;
+    tracing::debug!(
+        request = id.0,
+        tenant = %grants.tenant,
+        events = requests.len(),
+        trace = trace::logged(trace),
+        "publish"
+    );
+    let limit = limit(&app, &grants, arrival.address, requests.len())?;
+    if !is_batch {
+        return one(&app, &grants, requests, limit).await;
     }
+    if atomic {
+        let accepted = app.hub.publish_atomic(&grants, requests).await?;
+        return Ok(limited(StatusCode::CREATED, &accepted, limit));
+    }
+    let results = app.hub.publish(&grants, requests).await?;
+    let items: Vec<_> = results.iter().map(Item::of).collect();
+    Ok(limited(StatusCode::MULTI_STATUS, &items, limit))
 }
 
 /// Takes a publish of so many events out of its publisher's rates.
@@ -67,14 +78,11 @@ pub(crate) fn limit(
 
 async fn one(
     app: &App,
-    caller: &Caller,
-    arrival: Arrival,
-    item: &RawValue,
+    grants: &Arc<Grants>,
+    requests: Vec<Result<PublishRequest, Problem>>,
+    limit: Option<RateLimit>,
 ) -> Result<Response, Refusal> {
-    let request = PublishRequest::parse(item, &app.limits)?;
-    let grants = caller.grants(request.tenant.as_ref())?;
-    let limit = limit(app, &grants, arrival.address, 1)?;
-    let result = app.hub.publish(&grants, vec![Ok(request)]).await?.pop();
+    let result = app.hub.publish(grants, requests).await?.pop();
     match result {
         Some(Ok(accepted)) => Ok(limited(StatusCode::CREATED, &accepted, limit)),
         Some(Err(problem)) => Err(Refusal(problem)),

@@ -18,6 +18,7 @@ fn valid() -> String {
         "eventData": {"userId": "ada", "n": [1.5, -2e3, true, null], "s": "é\u{2028}\\\"", "o": {}},
         "version": "1", "sessionId": "s-1", "userId": "u-1", "timestamp": 1_766_000_000_000_u64,
         "channel": "board:42", "correlationId": "c-1", "causationId": "d-1",
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "audience": {"users": ["ada"], "sessions": [], "roles": ["editor"]},
         "priority": "low", "ttlMs": TTL_MS, "broadcast": true, "routes": [],
     })

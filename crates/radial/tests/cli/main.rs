@@ -17,3 +17,4 @@ mod program;
 mod renewal;
 mod secrets;
 mod stop;
+mod traces;
