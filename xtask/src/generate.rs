@@ -8,8 +8,27 @@ use anyhow::{Context as _, bail};
 use crate::process;
 
 /// Each generated file, and the cargo command whose output it is.
-const GENERATED: &[(&str, &[&str])] =
-    &[("docs/config.md", &["run", "-q", "-p", "radial", "--", "config", "docs"])];
+const GENERATED: &[(&str, &[&str])] = &[
+    ("docs/config.md", &["run", "-q", "-p", "radial", "--", "config", "docs"]),
+    (
+        "packages/client/test/generated/builtin-events.ts",
+        &["run", "-q", "-p", "radial", "--", "registry", "types"],
+    ),
+    (
+        "packages/client/test/generated/example-events.ts",
+        &[
+            "run",
+            "-q",
+            "-p",
+            "radial",
+            "--",
+            "registry",
+            "types",
+            "crates/radial-registry/tests/fixtures/typescript",
+            "--no-builtin",
+        ],
+    ),
+];
 
 /// What to do with the files.
 #[derive(Clone, Copy, clap::Args)]

@@ -33,6 +33,7 @@ mod problem;
 mod registry;
 mod schema;
 mod suggest;
+mod typescript;
 
 pub use builtin::BUILTIN_FILES;
 pub use error::{RegistryError, UnknownVersion};
@@ -49,3 +50,4 @@ pub use schema::{
     DATA_DEPTH_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX, SCHEMA_BYTES_MAX, SCHEMA_DEPTH_MAX,
     VIOLATIONS_MAX, Violation,
 };
+pub use typescript::typescript;

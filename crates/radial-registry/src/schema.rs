@@ -12,6 +12,7 @@ use self::cost::Cost;
 use self::graph::Graph;
 use crate::problem::{Rule, shorten};
 
+pub(crate) use self::graph::{percent_decoded, step};
 pub use self::violation::Violation;
 
 /// The largest schema, in bytes without white space.

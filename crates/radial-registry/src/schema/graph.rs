@@ -212,7 +212,7 @@ impl<'v> Builder<'v> {
     }
 }
 
-fn step<'v>(value: &'v Value, token: &str) -> Option<&'v Value> {
+pub(crate) fn step<'v>(value: &'v Value, token: &str) -> Option<&'v Value> {
     let token = pointer::unescape(token)?;
     match value {
         Value::Object(members) => members.get(&*token),
@@ -221,7 +221,7 @@ fn step<'v>(value: &'v Value, token: &str) -> Option<&'v Value> {
     }
 }
 
-fn percent_decoded(text: &str) -> Option<String> {
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut pieces = text.split('%');
     let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
     for piece in pieces {

@@ -18,3 +18,4 @@ mod renewal;
 mod secrets;
 mod stop;
 mod traces;
+mod typescript;
