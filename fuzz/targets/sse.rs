@@ -49,6 +49,7 @@ fn place_event(request: PublishRequest, place: Option<Cursor>) -> Event {
         timestamp: request.timestamp,
         causation_id: request.causation_id.as_ref(),
         traceparent: request.traceparent,
+        cloud_event: None,
     };
     let event_id = request.event_id.unwrap_or_else(|| EventId::new("e1").expect("a valid id"));
     let head = Head {

@@ -107,6 +107,7 @@ impl Maker {
             timestamp: None,
             causation_id: None,
             traceparent: None,
+            cloud_event: None,
         };
         Entry {
             draft: Draft::new(head, &content),

@@ -103,6 +103,7 @@ mod tests {
             timestamp: None,
             causation_id: None,
             traceparent: None,
+            cloud_event: None,
         };
         let place = Cursor { epoch: Epoch::new(1), offset: Offset::new(offset).unwrap() };
         Arc::new(Draft::new(head, &content).place(Some(place), TimeMs(0), None))

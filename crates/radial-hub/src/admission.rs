@@ -65,6 +65,7 @@ pub(crate) fn admit(
         timestamp: request.timestamp,
         causation_id: request.causation_id.as_ref(),
         traceparent: request.traceparent,
+        cloud_event: request.cloud_event.as_ref().map(|kept| kept.json.as_str()),
     };
     let repeat = policy
         .dedupe

@@ -28,7 +28,7 @@ pub(crate) fn fingerprint(
 /// Those of one type, user and key are compared. Equal must be what a fingerprint holds, and
 /// whatever else decides who sees the event, for how long and what it changes: session, priority,
 /// time to live, `broadcast`, `routes`, `expectedVersion`. Not compared are `timestamp`,
-/// `correlationId` and `causationId`: they differ where somebody says the same twice.
+/// `correlationId`, `causationId` and `traceparent`: they differ where somebody says the same twice.
 pub(crate) fn repeat(
     dedupe: &Dedupe,
     request: &PublishRequest,
@@ -102,6 +102,10 @@ impl Parts {
             names.extend(audience.sessions.iter().map(|session| format!("session {session}")));
             names.extend(audience.roles.iter().map(|role| format!("role {role}")));
             self.set(names);
+        }
+        if let Some(kept) = &request.cloud_event {
+            self.part("cloudevents source");
+            self.part(&kept.source);
         }
     }
 

@@ -47,6 +47,7 @@ fn entry(id: &str, data: &str) -> Entry {
         timestamp: None,
         causation_id: None,
         traceparent: None,
+        cloud_event: None,
     };
     Entry {
         draft: Draft::new(head, &content),

@@ -37,6 +37,8 @@ pub struct Content<'a> {
     pub causation_id: Option<&'a Id>,
     /// Where the event belongs in a trace.
     pub traceparent: Option<TraceParent>,
+    /// What a `CloudEvent` says that nothing else here does: an object.
+    pub cloud_event: Option<&'a str>,
 }
 
 impl Draft {
@@ -76,6 +78,10 @@ impl Draft {
         if let Some(traceparent) = content.traceparent {
             suffix.push(',');
             member(&mut suffix, "traceparent", &traceparent.to_string());
+        }
+        if let Some(kept) = content.cloud_event {
+            suffix.push(',');
+            raw(&mut suffix, "cloudEvent", kept);
         }
         if head.ack {
             suffix.push_str(",\"ack\":true");

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use crate::cloudevents::Kept;
 use crate::cursor::OFFSET_LIMIT;
 use crate::event::{Audience, Priority, TimeMs};
 use crate::json::{self, JsonIssue};
@@ -57,6 +58,8 @@ pub struct PublishRequest {
     pub broadcast: Option<bool>,
     /// A wish to narrow the registry's routes.
     pub routes: Option<Vec<Name>>,
+    /// What a `CloudEvent` says that this has no place for.
+    pub cloud_event: Option<Kept>,
 }
 
 /// A request body: one event, or several.
@@ -141,23 +144,8 @@ impl PublishRequest {
     /// `invalid-envelope`, `duplicate-key`, `nesting-too-deep`, `event-too-large`,
     /// `empty-audience`, `audience-too-large`.
     pub fn parse(item: &RawValue, limits: &Limits) -> Result<Self, Problem> {
-        let wire: Wire<'_> =
-            serde_json::from_str(item.get()).map_err(|error| envelope_problem(&error))?;
-        let data = json::compact(wire.event_data.get(), limits.nesting).map_err(|issue| {
-            let code = match issue {
-                JsonIssue::TooDeep { .. } => Code::NestingTooDeep,
-                JsonIssue::DuplicateKey { .. } => Code::DuplicateKey,
-            };
-            Problem::new(code, format!("eventData {issue}"))
-        })?;
-        if data.len() > limits.event_bytes {
-            let detail = format!(
-                "eventData has {} bytes, at most {} are allowed",
-                data.len(),
-                limits.event_bytes
-            );
-            return Err(Problem::new(Code::EventTooLarge, detail));
-        }
+        let wire: Wire<'_> = serde_json::from_str(item.get()).map_err(|error| problem(&error))?;
+        let data = read_data(wire.event_data.get(), limits)?;
         check_audience(wire.audience.as_ref(), limits)?;
         check_numbers(&wire)?;
         Ok(Self {
@@ -179,8 +167,33 @@ impl PublishRequest {
             ttl_ms: wire.ttl_ms,
             broadcast: wire.broadcast,
             routes: wire.routes,
+            cloud_event: None,
         })
     }
+}
+
+/// Takes the white space out of `eventData` and checks it against its limits.
+pub(crate) fn read_data(raw: &str, limits: &Limits) -> Result<String, Problem> {
+    let data =
+        json::compact(raw, limits.nesting).map_err(|issue| issue_problem("eventData", &issue))?;
+    if data.len() > limits.event_bytes {
+        let detail = format!(
+            "eventData has {} bytes, at most {} are allowed",
+            data.len(),
+            limits.event_bytes
+        );
+        return Err(Problem::new(Code::EventTooLarge, detail));
+    }
+    Ok(data)
+}
+
+/// The refusal of well-formed JSON that the contract forbids.
+pub(crate) fn issue_problem(what: &str, issue: &JsonIssue) -> Problem {
+    let code = match issue {
+        JsonIssue::TooDeep { .. } => Code::NestingTooDeep,
+        JsonIssue::DuplicateKey { .. } => Code::DuplicateKey,
+    };
+    Problem::new(code, format!("{what} {issue}"))
 }
 
 fn check_audience(audience: Option<&Audience>, limits: &Limits) -> Result<(), Problem> {
@@ -219,11 +232,11 @@ fn check_numbers(wire: &Wire<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn json_problem(error: &serde_json::Error) -> Problem {
+pub(crate) fn json_problem(error: &serde_json::Error) -> Problem {
     Problem::new(Code::MalformedJson, error.to_string())
 }
 
-fn envelope_problem(error: &serde_json::Error) -> Problem {
+pub(crate) fn problem(error: &serde_json::Error) -> Problem {
     let detail = error.to_string();
     let code = match error.classify() {
         serde_json::error::Category::Data if detail.starts_with("duplicate field") => {

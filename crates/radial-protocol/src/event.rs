@@ -277,6 +277,7 @@ pub(crate) mod tests {
             timestamp: None,
             causation_id: None,
             traceparent: None,
+            cloud_event: None,
         }
     }
 
@@ -293,6 +294,7 @@ pub(crate) mod tests {
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let content = Content {
             traceparent: crate::trace::TraceParent::parse(trace),
+            cloud_event: Some(r#"{"source":"/s"}"#),
             timestamp: Some(TimeMs(7)),
             causation_id: Some(&causation),
             ..content(&tenant)
@@ -304,7 +306,7 @@ pub(crate) mod tests {
         let event = Draft::new(head, &content).place(Some(cursor), TimeMs(9), Some(entity));
         assert_eq!(
             std::str::from_utf8(&event.json()).unwrap(),
-            r#"{"cursor":"AAAAAAAAAAA.12","offset":12,"eventId":"e-1","eventType":"card.moved","eventData":{"n":1.0},"version":"1","tenantId":"acme","channel":"main","sessionId":"s-1","userId":"u\"1","timestamp":7,"receivedAt":9,"priority":"high","entity":{"type":"card","id":"c1","version":8},"correlationId":"c-1","causationId":"e-0","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","ack":true}"#
+            r#"{"cursor":"AAAAAAAAAAA.12","offset":12,"eventId":"e-1","eventType":"card.moved","eventData":{"n":1.0},"version":"1","tenantId":"acme","channel":"main","sessionId":"s-1","userId":"u\"1","timestamp":7,"receivedAt":9,"priority":"high","entity":{"type":"card","id":"c1","version":8},"correlationId":"c-1","causationId":"e-0","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","cloudEvent":{"source":"/s"},"ack":true}"#
         );
     }
 

@@ -5,6 +5,7 @@
 //! the Rust client and the fuzzers. The contract itself is `docs/protocol.md`.
 
 pub mod answer;
+pub mod cloudevents;
 pub mod control;
 pub mod cursor;
 mod draft;

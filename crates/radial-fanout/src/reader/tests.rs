@@ -22,6 +22,7 @@ fn event(name: &str, offset: Option<u64>) -> Arc<Event> {
         timestamp: None,
         causation_id: None,
         traceparent: None,
+        cloud_event: None,
     };
     let place =
         offset.map(|offset| Cursor { epoch: Epoch::new(1), offset: Offset::new(offset).unwrap() });

@@ -183,6 +183,7 @@ impl Act {
             timestamp: None,
             causation_id: None,
             traceparent: None,
+            cloud_event: None,
         };
         Entry { draft: Draft::new(head, &content), fingerprint: None, change: None, repeat: None }
     }

@@ -212,6 +212,7 @@ async fn an_event_of_another_version_is_not_passed_over() {
         timestamp: None,
         causation_id: None,
         traceparent: None,
+        cloud_event: None,
     };
     entry.draft = radial_protocol::event::Draft::new(entry.draft.head, &content);
     let append = Append { tenant, entries: vec![entry], atomic: true, now: TimeMs(1_000) };

@@ -103,6 +103,7 @@ pub(crate) async fn fill(folder: &Path, count: usize) {
             timestamp: None,
             causation_id: None,
             traceparent: None,
+            cloud_event: None,
         };
         Entry { draft: Draft::new(head, &content), fingerprint: None, change: None, repeat: None }
     };

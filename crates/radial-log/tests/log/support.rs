@@ -162,6 +162,7 @@ fn entry_with(id: &str, persistence: Persistence, fingerprint: Option<u128>) -> 
         timestamp: None,
         causation_id: None,
         traceparent: None,
+        cloud_event: None,
     };
     Entry {
         draft: Draft::new(head, &content),
@@ -196,6 +197,7 @@ pub(crate) fn change(effect: Effect, expected_version: Option<u64>, data: &str) 
             timestamp: None,
             causation_id: None,
             traceparent: None,
+            cloud_event: None,
         },
     );
     entry.change =

@@ -25,6 +25,14 @@ pub(crate) async fn read_json(
     body: Body,
 ) -> Result<Bytes, Problem> {
     check_content_type(headers)?;
+    read_any(app, headers, body).await
+}
+
+/// Reads a body whose type somebody else has checked.
+///
+/// # Errors
+/// As [`read_json`], and `unsupported-media-type` only for its coding.
+pub(crate) async fn read_any(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     let gzip = match headers.get(header::CONTENT_ENCODING).map(http::HeaderValue::as_bytes) {
         None | Some(b"identity") => false,
         Some(b"gzip") => true,
@@ -55,7 +63,8 @@ pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T,
     })
 }
 
-fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+/// Whether the body is said to be JSON, or nothing is said.
+pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
     let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
     if essence.trim().eq_ignore_ascii_case("application/json") {

@@ -19,8 +19,7 @@ const PREFLIGHT_VARY: &str = "access-control-request-method, access-control-requ
 const REQUEST_HEADERS: &str = "authorization, content-encoding, content-type, if-none-match, last-event-id, radial-tenant, \
      traceparent";
 /// Which headers of an answer a page may read.
-const ANSWER_HEADERS: &str =
-    "etag, radial-cursor, ratelimit, ratelimit-policy, retry-after, x-request-id";
+const ANSWER_HEADERS: &str = "etag, radial-complete, radial-cursor, radial-gap, ratelimit, ratelimit-policy, retry-after, x-request-id";
 
 /// The answer to a preflight, if this request is one.
 pub(crate) fn preflight(method: &Method, request: &HeaderMap) -> Option<Response> {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::BytesMut;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header};
 use radial_hub::{HistoryPage, HistoryQuery};
-use radial_protocol::{Code, Problem};
+use radial_protocol::{Code, Problem, cloudevents};
 
 use super::credential::Caller;
 use super::etag;
+use super::negotiation::{self, Shape};
 use super::parameters::{Parameters, invalid};
 use super::refusal::Refusal;
 use super::stream::since;
@@ -55,7 +56,37 @@ pub(crate) async fn history(
     let page = tokio::task::spawn_blocking(move || hub.history(&grants, &query))
         .await
         .map_err(|_| Problem::new(Code::Internal, "the log cannot be read"))??;
-    Ok(answer(&headers, &page))
+    let mut response = match negotiation::wanted(&headers) {
+        Shape::Page => answer(&headers, &page),
+        Shape::CloudEvents => cloud_events(&headers, &page),
+    };
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+/// A batch of `CloudEvents` is an array, so the rest of the page is in headers.
+fn cloud_events(request: &HeaderMap, page: &HistoryPage) -> Response {
+    let mut json = String::from("[");
+    for (index, event) in page.events.iter().enumerate() {
+        if index > 0 {
+            json.push(',');
+        }
+        json.push_str(&cloudevents::json(event));
+    }
+    json.push(']');
+    let mut response = etag::bytes_answer(request, json.into(), Some(page.cursor));
+    let headers = response.headers_mut();
+    if headers.contains_key(header::CONTENT_TYPE) {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(negotiation::CLOUD_EVENTS));
+    }
+    let complete = if page.complete { "true" } else { "false" };
+    headers.insert("radial-complete", HeaderValue::from_static(complete));
+    if let Some(gap) = &page.gap {
+        let gap = serde_json::to_string(gap).expect("a gap has string keys only");
+        let gap = HeaderValue::from_str(&gap).expect("a gap has words and cursors only");
+        headers.insert("radial-gap", gap);
+    }
+    response
 }
 
 /// The events are their delivered bytes, put together without parsing them again.

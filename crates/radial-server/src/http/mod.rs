@@ -12,6 +12,8 @@ mod entities;
 mod etag;
 pub(crate) mod guard;
 mod history;
+mod incoming;
+mod negotiation;
 pub(crate) mod origin;
 mod pages;
 pub(crate) mod parameters;

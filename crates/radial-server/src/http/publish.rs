@@ -9,16 +9,15 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use radial_hub::PublishResult;
-use radial_protocol::envelope::{self, PublishRequest};
 use radial_protocol::grants::Grants;
 use radial_protocol::problem::RateLimit;
 use radial_protocol::{Code, Problem};
 use serde::Serialize;
 
 use super::answer::json;
-use super::body;
 use super::credential::Caller;
 use super::guard::{Arrival, RequestId};
+use super::incoming::{self, Incoming, Requests};
 use super::parameters::Parameters;
 use super::refusal::{Refusal, tell_limit};
 use super::trace;
@@ -35,14 +34,7 @@ pub(crate) async fn publish(
     let mut parameters = Parameters::parse(&query)?;
     let atomic = parameters.flag("atomic")?;
     parameters.finish()?;
-    let body = body::read_json(&app, &headers, body).await?;
-    let (mut requests, is_batch) = match envelope::Body::split(&body, &app.limits)? {
-        envelope::Body::One(item) => (vec![Ok(PublishRequest::parse(item, &app.limits)?)], false),
-        envelope::Body::Batch(items) => {
-            let parsed = items.iter().map(|item| PublishRequest::parse(item, &app.limits));
-            (parsed.collect(), true)
-        }
-    };
+    let Incoming { mut requests, is_batch } = incoming::read(&app, &headers, body).await?;
     let trace = trace::inherit(&headers, &mut requests);
     let named = requests.iter().flatten().find_map(|request| request.tenant.as_ref());
     let grants = caller.grants(named)?;
@@ -79,7 +71,7 @@ pub(crate) fn limit(
 async fn one(
     app: &App,
     grants: &Arc<Grants>,
-    requests: Vec<Result<PublishRequest, Problem>>,
+    requests: Requests,
     limit: Option<RateLimit>,
 ) -> Result<Response, Refusal> {
     let result = app.hub.publish(grants, requests).await?.pop();

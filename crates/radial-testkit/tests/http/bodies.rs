@@ -232,7 +232,7 @@ async fn content_types_and_codings_that_are_not_spoken_are_refused() {
         with("plain text", "text/plain", "", good.clone(), 415, "unsupported-media-type"),
         with(
             "a kind of JSON",
-            "application/cloudevents+json",
+            "application/ld+json",
             "",
             good.clone(),
             415,

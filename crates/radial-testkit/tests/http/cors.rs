@@ -25,7 +25,8 @@ async fn a_page_on_another_port_of_this_machine_may_publish_and_read() {
         let answer = request(hub.address(), "GET", path, &[PAGE], b"").await.unwrap();
         assert_eq!(answer.status, status);
         assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE.1), "{path}");
-        assert_eq!(answer.header("vary"), Some("origin"));
+        let depends = ("vary".to_owned(), "origin".to_owned());
+        assert!(answer.headers.contains(&depends), "{answer:?}");
     }
 }
 

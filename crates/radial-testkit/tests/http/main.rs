@@ -8,6 +8,7 @@
 
 mod aliases;
 mod bodies;
+mod cloudevents;
 mod conformance;
 mod cors;
 mod credentials;
