@@ -9,6 +9,7 @@ const CHECKS = [
   ['node', 'scripts/build.mjs'],
   ['node', 'scripts/size.mjs'],
   ['node', 'scripts/api-page.mjs', '--check'],
+  ['node', 'scripts/states-page.mjs', '--check'],
   ['publint', '--strict'],
   ['attw', '--pack', '--profile', 'esm-only', '--no-color', '--format', 'ascii'],
 ];

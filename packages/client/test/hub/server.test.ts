@@ -4,6 +4,7 @@ import {
   type ServerEmitter,
   type ServerEmitterOptions,
 } from '../../src/server/index.js';
+import { createCaller } from '../../examples/trpc.js';
 import { startHub, type HubProcess } from '../hub-process.js';
 import { startProxy } from '../proxy.js';
 
@@ -113,4 +114,26 @@ test('a tenant that is refused is reported, and disturbs nobody', async () => {
   });
   await expect.poll(() => errors).toEqual([['forbidden', 'stranger']]);
   expect(await emitter.emit('acme', activity('fine'))).toMatchObject({ duplicate: false });
+});
+
+test('the mutation of the tRPC example stores, emits, and emits once if it is made again', async () => {
+  const emitter = open();
+  const rows = new Map<string, { id: string; createdAt: number }>();
+  const db = {
+    async insertActivity(description: string) {
+      const row = rows.get(description) ?? { id: `row-${rows.size}`, createdAt: Date.now() };
+      rows.set(description, row);
+      return row;
+    },
+  };
+  const caller = createCaller({ tenantId: 'acme', db, hub: emitter });
+  const row = await caller.addActivity('Ada shipped it');
+  expect(await caller.addActivity('Ada shipped it')).toEqual(row);
+  await expect(caller.addActivity('')).rejects.toThrow('a text');
+  const page = await fetch(`${hub.url}/api/events?types=activity:new&limit=1000`, {
+    headers: { 'radial-tenant': 'acme' },
+  });
+  const { events } = await page.json();
+  const emitted = events.filter((event: any) => event.eventId === `activity-${row.id}`);
+  expect(emitted).toMatchObject([{ eventData: { id: row.id, description: 'Ada shipped it' } }]);
 });
