@@ -15,8 +15,9 @@ use crate::timeline::Timeline;
 
 /// The most events that one step looks at (protocol §5).
 const PAGE_EVENTS: usize = 1_000;
-/// The most bytes of events that one step looks at.
-const PAGE_BYTES: usize = 1024 * 1024;
+/// The most bytes of events that one step looks at: far less than the contract allows, since a
+/// reader whose socket is full holds them, also when the timeline has moved on.
+const PAGE_BYTES: usize = 64 * 1024;
 
 /// What a page of the log holds for a reader.
 #[derive(Clone, Debug)]

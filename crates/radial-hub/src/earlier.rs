@@ -3,17 +3,14 @@
 
 use std::sync::Arc;
 
-use radial_log::{Item, PageLimit};
+use radial_log::Item;
 use radial_protocol::control::{Control, Gap};
 use radial_protocol::filter::{Filter, Selection, Verdict};
 use radial_protocol::{Epoch, Offset, Problem, TenantId};
 
 use crate::beginning::{Start, begin};
 use crate::hub::Hub;
-use crate::subscription::{Frame, Subscription, gap, no_log, read_problem};
-
-/// As large as a page of a replay.
-const PAGE: PageLimit = PageLimit { items: 1_000, bytes: 128 * 1024 };
+use crate::subscription::{Frame, PAGE, Subscription, gap, no_log, read_problem};
 
 /// A walk along the log from an older place to the subscription's own, which does not move.
 pub struct Earlier {

@@ -7,6 +7,7 @@
 
 mod admission;
 mod beginning;
+mod behind;
 mod control;
 mod earlier;
 mod entities;

@@ -15,6 +15,8 @@ pub struct Stats {
     deduplicated: AtomicU64,
     delivered: AtomicU64,
     expired: AtomicU64,
+    coalesced: AtomicU64,
+    large_pages: AtomicU64,
     refused_events: Mutex<ByCode>,
     refused_requests: Mutex<ByCode>,
 }
@@ -34,6 +36,10 @@ pub struct Tallies {
     pub delivered: u64,
     /// Events held back because their time to live was over, once per connection.
     pub expired: u64,
+    /// Events left out because newer ones stand for them, once per connection.
+    pub coalesced: u64,
+    /// Pages with 800 due events or more, once per connection.
+    pub large_pages: u64,
     /// Events refused, by problem code.
     pub refused_events: Vec<(&'static str, u64)>,
     /// Requests of any kind refused as a whole, by problem code.
@@ -70,6 +76,14 @@ impl Stats {
         self.expired.fetch_add(expired, Ordering::Relaxed);
     }
 
+    pub(crate) fn coalesce(&self, events: u64) {
+        self.coalesced.fetch_add(events, Ordering::Relaxed);
+    }
+
+    pub(crate) fn large_page(&self) {
+        self.large_pages.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The counters now.
     pub fn tallies(&self) -> Tallies {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -80,6 +94,8 @@ impl Stats {
             deduplicated: load(&self.deduplicated),
             delivered: load(&self.delivered),
             expired: load(&self.expired),
+            coalesced: load(&self.coalesced),
+            large_pages: load(&self.large_pages),
             refused_events: list(&self.refused_events),
             refused_requests: list(&self.refused_requests),
         }

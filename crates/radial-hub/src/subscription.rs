@@ -16,12 +16,15 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::beginning::{Beginning, Start, begin};
+use crate::behind::coalesce;
 use crate::hub::Hub;
 use crate::snapshot::SnapshotReading;
 
 /// A page of the log. Its bytes are this reader's own, and are held while its socket is full: far
 /// less than the contract allows (protocol §5), so that many slow readers cost little.
-const PAGE: PageLimit = PageLimit { items: 1_000, bytes: 128 * 1024 };
+pub(crate) const PAGE: PageLimit = PageLimit { items: 1_000, bytes: 64 * 1024 };
+/// A page with so many due events is near the limit, and counted.
+const LARGE_PAGE: usize = 800;
 
 /// What a connection asks for.
 #[derive(Clone, Debug)]
@@ -74,6 +77,8 @@ pub struct Subscription {
     kept_from: Offset,
     live: bool,
     counted: Tally,
+    /// How many events were left out of its pages because newer ones stand for them.
+    coalesced: u64,
 }
 
 impl Hub {
@@ -127,6 +132,7 @@ impl Hub {
             kept_from,
             live: false,
             counted: Tally::default(),
+            coalesced: 0,
         })
     }
 
@@ -262,9 +268,10 @@ impl Subscription {
         &self.grants.tenant
     }
 
-    /// What the filter let through and held back so far.
+    /// What was given and held back so far.
     pub fn tally(&self) -> Tally {
-        self.reader.tally()
+        let tally = self.reader.tally();
+        Tally { delivered: tally.delivered - self.coalesced, ..tally }
     }
 
     /// The connection's own place: everything at or before it has been returned by
@@ -333,12 +340,20 @@ impl Subscription {
         page.map_err(|_| no_log())?.map_err(|error| read_problem(&error))
     }
 
-    fn take(&mut self, due: Vec<Due>) {
+    fn take(&mut self, mut due: Vec<Due>) {
+        if due.len() >= LARGE_PAGE {
+            self.hub.stats.large_page();
+        }
+        if self.reader.place() < self.timeline.head() {
+            let coalesced = coalesce(&mut due, &self.hub.registry);
+            self.coalesced += coalesced;
+            self.hub.stats.coalesce(coalesced);
+        }
         self.ready.extend(due.into_iter().map(|due| match due {
             Due::Event(event) => Frame::Event(event),
             Due::Gap(gap) => Frame::Control(Control::Gap(gap)),
         }));
-        let tally = self.reader.tally();
+        let tally = self.tally();
         self.hub.stats.deliver(
             tally.delivered - self.counted.delivered,
             tally.expired - self.counted.expired,
@@ -348,7 +363,7 @@ impl Subscription {
 
     fn go_live(&mut self) {
         self.live = true;
-        let replayed = self.reader.tally().delivered;
+        let replayed = self.tally().delivered;
         self.ready.push_back(Frame::Control(Control::Live { cursor: self.cursor(), replayed }));
     }
 }

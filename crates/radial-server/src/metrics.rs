@@ -147,7 +147,13 @@ impl Collector for Snapshot {
             "dropped_events",
             "Events kept from a connection that asked for them, by reason.",
             "reason",
-            &[("expired", tallies.expired)],
+            &[("coalesced", tallies.coalesced), ("expired", tallies.expired)],
+        )?;
+        counter(
+            &mut encoder,
+            "large_pages",
+            "Pages of 800 due events or more: their readers are far behind.",
+            tallies.large_pages,
         )?;
         self.encode_kept(&mut encoder)
     }

@@ -9,6 +9,7 @@
 
 mod support;
 
+mod behind;
 mod control;
 mod dedupe;
 mod entities;

@@ -7,6 +7,7 @@
 )]
 
 mod aliases;
+mod behind;
 mod bodies;
 mod cloudevents;
 mod conformance;
