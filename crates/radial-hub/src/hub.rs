@@ -12,6 +12,7 @@ use radial_protocol::filter::Readership;
 use radial_protocol::{Code, Event, Problem, TenantId};
 use radial_registry::Registry;
 
+use crate::behind::Patience;
 use crate::control::{Control, ControlError};
 use crate::runtime::Runtime;
 use crate::stats::Stats;
@@ -86,6 +87,7 @@ pub struct Hub {
     pub(crate) readership: Arc<Readership>,
     pub(crate) runtime: Runtime,
     pub(crate) stats: Stats,
+    pub(crate) patience: Patience,
     timelines: HashMap<TenantId, Arc<Timeline>>,
     timeline_memory: Arc<TimelineMemory>,
     pub(crate) control: Control,
@@ -99,6 +101,7 @@ impl Hub {
         let timelines: Arc<OnceLock<HashMap<TenantId, Arc<Timeline>>>> = Arc::default();
         let committed = Arc::clone(&timelines);
         let (random, clock, uptime) = (runtime.clone(), runtime.clone(), runtime.clone());
+        let patience = Patience::new(&config.log);
         let log = EmbeddedLog::open(radial_log::Config {
             folder: config.folder,
             boot: config.boot,
@@ -134,6 +137,7 @@ impl Hub {
             registry: config.registry,
             runtime,
             stats: Stats::default(),
+            patience,
             timelines,
             timeline_memory: memory,
             draining: AtomicBool::new(false),
@@ -158,6 +162,12 @@ impl Hub {
     /// The memory of all timelines, and how much of it is used.
     pub fn timeline_memory(&self) -> &TimelineMemory {
         &self.timeline_memory
+    }
+
+    /// Says whether memory is short. While it is, a reader that is behind gets durable events only,
+    /// and is told what it lost.
+    pub fn set_short_of_memory(&self, is_short: bool) {
+        self.patience.set_short_of_memory(is_short);
     }
 
     /// What was counted.

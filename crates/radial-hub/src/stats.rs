@@ -7,6 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use radial_protocol::event::Persistence;
 use radial_protocol::problem::Code;
 
+use crate::behind::ShedReason;
+
+/// A page with so many due events is a warning (protocol §5).
+const LARGE_PAGE: usize = 800;
+
 /// Counters since the start; never reset.
 #[derive(Debug, Default)]
 pub struct Stats {
@@ -16,6 +21,8 @@ pub struct Stats {
     delivered: AtomicU64,
     expired: AtomicU64,
     coalesced: AtomicU64,
+    shed_by_lag: AtomicU64,
+    shed_for_memory: AtomicU64,
     large_pages: AtomicU64,
     refused_events: Mutex<ByCode>,
     refused_requests: Mutex<ByCode>,
@@ -38,6 +45,11 @@ pub struct Tallies {
     pub expired: u64,
     /// Events left out because newer ones stand for them, once per connection.
     pub coalesced: u64,
+    /// Events that are not durable, shed because their readers were too far behind, once per
+    /// connection.
+    pub shed_by_lag: u64,
+    /// The same because memory was short.
+    pub shed_for_memory: u64,
     /// Pages with 800 due events or more, once per connection.
     pub large_pages: u64,
     /// Events refused, by problem code.
@@ -80,8 +92,19 @@ impl Stats {
         self.coalesced.fetch_add(events, Ordering::Relaxed);
     }
 
-    pub(crate) fn large_page(&self) {
-        self.large_pages.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn shed(&self, reason: ShedReason, events: u64) {
+        let counter = match reason {
+            ShedReason::Lag => &self.shed_by_lag,
+            ShedReason::Memory => &self.shed_for_memory,
+        };
+        counter.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// Counts a page of so many due events, if that is many.
+    pub(crate) fn page(&self, events: usize) {
+        if events >= LARGE_PAGE {
+            self.large_pages.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// The counters now.
@@ -95,6 +118,8 @@ impl Stats {
             delivered: load(&self.delivered),
             expired: load(&self.expired),
             coalesced: load(&self.coalesced),
+            shed_by_lag: load(&self.shed_by_lag),
+            shed_for_memory: load(&self.shed_for_memory),
             large_pages: load(&self.large_pages),
             refused_events: list(&self.refused_events),
             refused_requests: list(&self.refused_requests),

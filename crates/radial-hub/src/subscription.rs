@@ -16,15 +16,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::beginning::{Beginning, Start, begin};
-use crate::behind::coalesce;
 use crate::hub::Hub;
 use crate::snapshot::SnapshotReading;
 
 /// A page of the log. Its bytes are this reader's own, and are held while its socket is full: far
 /// less than the contract allows (protocol §5), so that many slow readers cost little.
 pub(crate) const PAGE: PageLimit = PageLimit { items: 1_000, bytes: 64 * 1024 };
-/// A page with so many due events is near the limit, and counted.
-const LARGE_PAGE: usize = 800;
 
 /// What a connection asks for.
 #[derive(Clone, Debug)]
@@ -77,8 +74,8 @@ pub struct Subscription {
     kept_from: Offset,
     live: bool,
     counted: Tally,
-    /// How many events were left out of its pages because newer ones stand for them.
-    coalesced: u64,
+    /// How many events were left out of its pages although the filter let them through.
+    spared: u64,
 }
 
 impl Hub {
@@ -132,7 +129,7 @@ impl Hub {
             kept_from,
             live: false,
             counted: Tally::default(),
-            coalesced: 0,
+            spared: 0,
         })
     }
 
@@ -271,7 +268,7 @@ impl Subscription {
     /// What was given and held back so far.
     pub fn tally(&self) -> Tally {
         let tally = self.reader.tally();
-        Tally { delivered: tally.delivered - self.coalesced, ..tally }
+        Tally { delivered: tally.delivered - self.spared, ..tally }
     }
 
     /// The connection's own place: everything at or before it has been returned by
@@ -301,7 +298,7 @@ impl Subscription {
             self.end.borrow_and_update();
             let now = self.hub.runtime.now();
             match self.reader.step(&self.timeline, now) {
-                Step::Deliver(due) => self.take(due),
+                Step::Deliver(due) => self.take(due, now),
                 Step::Wait if !self.live => self.go_live(),
                 Step::Wait => self.wait().await?,
                 Step::ReadLog(after) => {
@@ -317,7 +314,7 @@ impl Subscription {
                         });
                         let found = items.map(|item| found(item, epoch));
                         let due = self.reader.take_page(found, page.to, now);
-                        self.take(due);
+                        self.take(due, now);
                     }
                 }
             }
@@ -340,14 +337,13 @@ impl Subscription {
         page.map_err(|_| no_log())?.map_err(|error| read_problem(&error))
     }
 
-    fn take(&mut self, mut due: Vec<Due>) {
-        if due.len() >= LARGE_PAGE {
-            self.hub.stats.large_page();
-        }
-        if self.reader.place() < self.timeline.head() {
-            let coalesced = coalesce(&mut due, &self.hub.registry);
-            self.coalesced += coalesced;
-            self.hub.stats.coalesce(coalesced);
+    fn take(&mut self, mut due: Vec<Due>, now: TimeMs) {
+        self.hub.stats.page(due.len());
+        let head = self.timeline.head();
+        if self.reader.place() < head {
+            let (spared, told) = self.hub.spare(&mut due, &self.grants.tenant, head, now);
+            self.spared += spared;
+            self.ready.extend(told.map(Frame::Control));
         }
         self.ready.extend(due.into_iter().map(|due| match due {
             Due::Event(event) => Frame::Event(event),

@@ -136,30 +136,41 @@ impl Collector for Snapshot {
             &tallies.refused_requests,
         )?;
         self.edge(&mut encoder)?;
-        counter(
-            &mut encoder,
-            "delivered_events",
-            "Events given to connections, once per connection.",
-            tallies.delivered,
-        )?;
-        counters(
-            &mut encoder,
-            "dropped_events",
-            "Events kept from a connection that asked for them, by reason.",
-            "reason",
-            &[("coalesced", tallies.coalesced), ("expired", tallies.expired)],
-        )?;
-        counter(
-            &mut encoder,
-            "large_pages",
-            "Pages of 800 due events or more: their readers are far behind.",
-            tallies.large_pages,
-        )?;
+        self.encode_delivered(&mut encoder)?;
         self.encode_kept(&mut encoder)
     }
 }
 
 impl Snapshot {
+    /// What connections got, and what not.
+    fn encode_delivered(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let tallies = &self.tallies;
+        counter(
+            encoder,
+            "delivered_events",
+            "Events given to connections, once per connection.",
+            tallies.delivered,
+        )?;
+        counters(
+            encoder,
+            "dropped_events",
+            "Events kept from a connection that asked for them, by reason.",
+            "reason",
+            &[
+                ("coalesced", tallies.coalesced),
+                ("expired", tallies.expired),
+                ("lag", tallies.shed_by_lag),
+                ("memory", tallies.shed_for_memory),
+            ],
+        )?;
+        counter(
+            encoder,
+            "large_pages",
+            "Pages of 800 due events or more: their readers are far behind.",
+            tallies.large_pages,
+        )
+    }
+
     /// What is kept, in memory and on the disk.
     fn encode_kept(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         encode_memory(encoder, self.timeline_bytes, self.timeline_budget_bytes)?;

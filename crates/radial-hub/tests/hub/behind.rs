@@ -115,6 +115,7 @@ async fn read(test: &TestHub, rng: &mut fastrand::Rng, cuts: bool) -> Vec<Arc<Ev
                         }
                     }
                     Frame::Control(Control::Live { .. }) => return seen,
+                    Frame::Control(Control::Dropped { reason: "memory", .. }) => {}
                     Frame::Control(other) => panic!("{other:?}"),
                 }
             }
@@ -138,14 +139,18 @@ async fn whoever_is_behind_gets_less_and_ends_with_the_same_state() {
         }
         let all = log_of(&test);
         let mut world = World::default();
-        all.iter().for_each(|event| world.take(event));
+        for event in &all {
+            world.take(event);
+        }
         for cuts in [false, true] {
             let before = test.hub.stats().tallies();
             let seen = read(&test, &mut rng, cuts).await;
             let offsets: Vec<Offset> = seen.iter().map(|event| event.offset().unwrap()).collect();
             assert!(offsets.is_sorted_by(|one, next| one < next), "in order, and none twice");
             let mut found = World::default();
-            seen.iter().for_each(|event| found.take(event));
+            for event in &seen {
+                found.take(event);
+            }
             assert_eq!(found, world);
             assert!(seen.len() < all.len(), "nothing was left out of {}", all.len());
             let after = test.hub.stats().tallies();
@@ -216,4 +221,68 @@ async fn whoever_is_at_the_head_gets_everything() {
         seen += subscription.next().await.unwrap().len();
     }
     assert_eq!((seen, test.hub.stats().tallies().coalesced), (100, 0));
+}
+
+/// A hub that keeps 100 `recent` events, with 1,000 events of which each tenth is one.
+async fn far_behind() -> TestHub {
+    let registry = TestHub::registry(&types());
+    let test = TestHub::with_config(|config| {
+        config.registry = registry;
+        config.log.retention.keep_recent.events = Some(100);
+    });
+    let batch = (0..1_000).map(|n| match n % 10 {
+        1 => request(&json!({"eventType": "pointer.at", "eventData": {"who": n}})),
+        _ => request(&json!({"eventType": "note.added", "eventData": n})),
+    });
+    for result in test.hub.publish(&test.grants, batch.collect()).await.unwrap() {
+        result.unwrap();
+    }
+    test
+}
+
+#[tokio::test]
+async fn too_far_behind_what_is_durable_comes_and_the_rest_is_told_before_what_follows() {
+    let test = far_behind().await;
+    let mut subscription = subscribe(&test, Start::Earliest).await;
+    let (mut notes, mut pointers, mut dropped) = (0, Vec::new(), 0);
+    'reading: loop {
+        for frame in subscription.next().await.unwrap() {
+            match frame {
+                Frame::Event(event) if event.head.event_type.as_str() == "pointer.at" => {
+                    pointers.push(event.offset().unwrap().get());
+                }
+                Frame::Event(event) => {
+                    let offset = event.offset().unwrap().get();
+                    // Whatever is missing before this place has been told of.
+                    assert!((offset + 7) / 10 <= dropped + pointers.len() as u64, "{offset}");
+                    notes += 1;
+                }
+                Frame::Control(Control::Dropped { count, types, reason }) => {
+                    assert_eq!((types, reason), (vec!["pointer.at".to_owned()], "lag"));
+                    dropped += count;
+                }
+                Frame::Control(Control::Live { replayed, .. }) => {
+                    assert_eq!(replayed, notes + pointers.len() as u64);
+                    break 'reading;
+                }
+                Frame::Control(other) => panic!("{other:?}"),
+            }
+        }
+    }
+    // Every one is given or told.
+    let tallies = test.hub.stats().tallies();
+    assert_eq!(notes, 900);
+    assert_eq!(dropped + pointers.len() as u64, 100);
+    assert_eq!(tallies.shed_by_lag, dropped);
+    assert!(dropped > 0 && pointers.last() == Some(&992), "{dropped} {pointers:?}");
+}
+
+#[tokio::test]
+async fn short_of_memory_whoever_is_behind_gets_what_is_durable() {
+    let test = TestHub::with_types(&types());
+    test.hub.set_short_of_memory(true);
+    assert_eq!(json!(seen_behind(&test, &[pointer(1, None)]).await), json!([]));
+    assert_eq!(test.hub.stats().tallies().shed_for_memory, 1);
+    test.hub.set_short_of_memory(false);
+    assert_eq!(json!(seen_behind(&test, &[]).await), json!([1]));
 }

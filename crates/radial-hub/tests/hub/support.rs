@@ -64,9 +64,14 @@ impl TestHub {
 
     /// A hub that knows these types beside the built-in ones.
     pub(crate) fn with_types(types: &serde_json::Value) -> Self {
+        let registry = Self::registry(types);
+        Self::with_config(|config| config.registry = registry)
+    }
+
+    /// These types and the built-in ones.
+    pub(crate) fn registry(types: &serde_json::Value) -> Arc<Registry> {
         let types = serde_json::json!({ "types": types });
-        let registry = Registry::builtin().with_document("test.json", &types).unwrap();
-        Self::with_config(|config| config.registry = Arc::new(registry))
+        Arc::new(Registry::builtin().with_document("test.json", &types).unwrap())
     }
 
     /// Lets so much time pass.

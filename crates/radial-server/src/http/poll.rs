@@ -4,6 +4,7 @@
 //! as soon as there is something, or when its wait ends, and names the place to come back to. It
 //! keeps nothing: a poller that always comes back with its cursor misses nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -133,10 +134,20 @@ fn limit(parameters: &mut Parameters) -> Result<usize, Problem> {
 /// What one answer holds: perhaps a gap, then state or events, and the place after them.
 struct Page {
     gap: Option<Gap>,
+    /// What the poller was too far behind for.
+    dropped: Option<Dropped>,
     snapshot: Vec<Snapshot>,
     events: Vec<Bytes>,
     cursor: Cursor,
     limit: usize,
+}
+
+/// Events that were shed, of all pages of the answer.
+#[derive(Default, Serialize)]
+struct Dropped {
+    count: u64,
+    types: BTreeSet<String>,
+    reason: &'static str,
 }
 
 /// The members after the events.
@@ -145,6 +156,8 @@ struct Rest<'a> {
     cursor: Cursor,
     #[serde(skip_serializing_if = "Option::is_none")]
     gap: Option<&'a Gap>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped: Option<&'a Dropped>,
     #[serde(skip_serializing_if = "<[Snapshot]>::is_empty")]
     snapshot: &'a [Snapshot],
     flags: serde_json::Map<String, serde_json::Value>,
@@ -153,7 +166,7 @@ struct Rest<'a> {
 
 impl Page {
     fn at(cursor: Cursor, limit: usize) -> Self {
-        Self { gap: None, snapshot: Vec::new(), events: Vec::new(), cursor, limit }
+        Self { gap: None, dropped: None, snapshot: Vec::new(), events: Vec::new(), cursor, limit }
     }
 
     /// Waits until there is something to answer.
@@ -165,7 +178,7 @@ impl Page {
                 return Ok(());
             }
             self.rest(subscription);
-            if self.gap.is_some() || !self.events.is_empty() {
+            if self.gap.is_some() || self.dropped.is_some() || !self.events.is_empty() {
                 return Ok(());
             }
         }
@@ -215,6 +228,12 @@ impl Page {
                 self.gap = Some(gap);
             }
             Frame::Control(Control::Snapshot(part)) => self.snapshot.push(part),
+            Frame::Control(Control::Dropped { count, types, reason }) => {
+                let dropped = self.dropped.get_or_insert_default();
+                dropped.count += count;
+                dropped.types.extend(types);
+                dropped.reason = reason;
+            }
             Frame::Control(_) => {}
         }
         true
@@ -234,9 +253,9 @@ impl Page {
             }
             json.extend_from_slice(event);
         }
-        let (cursor, gap) = (self.cursor, self.gap.as_ref());
+        let (cursor, gap, dropped) = (self.cursor, self.gap.as_ref(), self.dropped.as_ref());
         let (snapshot, flags) = (&self.snapshot[..], serde_json::Map::new());
-        let rest = Rest { cursor, gap, snapshot, flags, polling: POLLING };
+        let rest = Rest { cursor, gap, dropped, snapshot, flags, polling: POLLING };
         let rest = serde_json::to_string(&rest).expect("the members have string keys only");
         json.extend_from_slice(b"],");
         json.extend_from_slice(rest.trim_start_matches('{').as_bytes());

@@ -61,7 +61,7 @@ async fn over_poll(hub: &TestServer) -> Vec<Value> {
             return found;
         }
         found.extend(events.iter().cloned());
-        cursor = answer["cursor"].as_str().unwrap().to_owned();
+        answer["cursor"].as_str().unwrap().clone_into(&mut cursor);
     }
 }
 
@@ -115,4 +115,48 @@ async fn the_final_state_is_the_same_without_what_newer_events_replace_on_every_
     let metrics = String::from_utf8(hub.get("/metrics").await.unwrap().body).unwrap();
     let coalesced = metrics.lines().find(|line| line.contains("reason=\"coalesced\"")).unwrap();
     assert!(!coalesced.ends_with(" 0"), "{coalesced}");
+}
+
+#[tokio::test]
+async fn whoever_is_too_far_behind_is_told_what_was_dropped_on_every_transport() {
+    let versions = json!({"1": {"schema": {}}});
+    let (hub, _folder) = hub(
+        &json!({
+            "sensor.read": {"persistence": "recent", "priority": "low", "versions": versions},
+            "note.added": {"persistence": "durable", "versions": versions},
+        }),
+        &[("log.recent_events", "300")],
+    )
+    .await;
+    let events: Vec<Value> = (0..EVENTS)
+        .map(|number| {
+            let event_type = if number % 10 == 0 { "sensor.read" } else { "note.added" };
+            json!({"eventType": event_type, "eventData": number, "channel": "a"})
+        })
+        .collect();
+    publish(&hub, &events).await;
+    for (transport, found) in [
+        ("sse", over_sse(&hub).await),
+        ("websocket", over_websocket(&hub).await),
+        ("poll", over_poll(&hub).await),
+    ] {
+        let of_type = |name: &str| found.iter().filter(|event| event["eventType"] == name).count();
+        assert_eq!(of_type("note.added"), EVENTS * 9 / 10, "{transport}: durable events come");
+        let told: Vec<&Value> = found.iter().filter(|item| item.get("reason").is_some()).collect();
+        let count: u64 = told.iter().map(|dropped| dropped["count"].as_u64().unwrap()).sum();
+        for dropped in told {
+            assert_eq!(dropped["types"], json!(["sensor.read"]), "{transport}");
+            assert_eq!(dropped["reason"], "lag", "{transport}");
+        }
+        let missing = (EVENTS / 10 - of_type("sensor.read")) as u64;
+        assert!(missing > 0, "{transport}: nothing was shed");
+        // An answer of a poll that ends inside a page is told of the whole page.
+        assert!(count == missing || transport == "poll" && count > missing, "{transport} {count}");
+        // What is kept for resuming comes.
+        let newest = found.iter().filter(|event| event["offset"].as_u64() > Some(2_700)).count();
+        assert_eq!(newest, 300, "{transport}");
+    }
+    let metrics = String::from_utf8(hub.get("/metrics").await.unwrap().body).unwrap();
+    let shed = metrics.lines().find(|line| line.contains("reason=\"lag\"")).unwrap();
+    assert!(!shed.ends_with(" 0"), "{shed}");
 }
