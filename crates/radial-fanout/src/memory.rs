@@ -117,7 +117,7 @@ mod tests {
         let timelines: Vec<_> = (0..20).map(|_| memory.timeline(Offset::ZERO, limit)).collect();
         for offset in 1..=50 {
             for timeline in &timelines {
-                timeline.publish([event(offset)]);
+                timeline.publish([event(offset)], std::time::Duration::ZERO);
                 assert!(memory.used_bytes() <= BUDGET, "{} bytes", memory.used_bytes());
             }
         }

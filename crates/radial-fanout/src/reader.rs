@@ -11,13 +11,16 @@ use radial_protocol::event::TimeMs;
 use radial_protocol::filter::{Filter, Verdict};
 use radial_protocol::{Event, Offset};
 
+use crate::resident::Spot;
 use crate::timeline::Timeline;
 
 /// The most events that one step looks at (protocol §5).
 const PAGE_EVENTS: usize = 1_000;
-/// The most bytes of events that one step looks at: far less than the contract allows, since a
-/// reader whose socket is full holds them, also when the timeline has moved on.
+/// The most bytes of events that one step looks at, unless one event alone is larger: far less than
+/// the contract allows, since it may be held for each reader that is behind.
 const PAGE_BYTES: usize = 64 * 1024;
+/// Who is no further behind than this may be given to a worker.
+const SPOT_EVENTS: u64 = 64;
 
 /// What a page of the log holds for a reader.
 #[derive(Clone, Debug)]
@@ -94,6 +97,27 @@ impl Reader {
     /// What the reader asked for, narrowed to its grants.
     pub fn filter(&self) -> &Filter {
         &self.filter
+    }
+
+    /// Where a worker may go on in its stead; `None` while it is reading the log, or so far behind
+    /// that a worker would give it back.
+    pub fn spot(&self, timeline: &Timeline) -> Option<Spot> {
+        let position = self.position?;
+        let missing = timeline.end().saturating_sub(position);
+        (missing <= SPOT_EVENTS).then_some(Spot { position, place: self.place })
+    }
+
+    /// Goes on where a worker has got to, which gave and kept back so much.
+    pub fn go_on(&mut self, spot: Spot, tally: Tally) {
+        self.position = Some(spot.position);
+        self.place = self.place.max(spot.place);
+        self.count(tally);
+    }
+
+    /// Adds what somebody else gave and kept back in its stead.
+    pub fn count(&mut self, tally: Tally) {
+        self.tally.delivered += tally.delivered;
+        self.tally.expired += tally.expired;
     }
 
     /// Takes what is due from the timeline, or says what is needed instead.

@@ -5,11 +5,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use radial_protocol::{Event, Offset};
 use tokio::sync::watch;
 
 use crate::memory::TimelineMemory;
+use crate::worker::Bell;
 
 /// How much a timeline keeps. What falls out of it is read from the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub struct Timeline {
     /// What it shares with other timelines, if it does.
     memory: Option<Arc<TimelineMemory>>,
     end: watch::Sender<u64>,
+    /// The workers that have readers of it.
+    bells: RwLock<Vec<Arc<Bell>>>,
 }
 
 #[derive(Debug)]
@@ -70,7 +74,8 @@ impl Timeline {
     /// An empty timeline of a log whose newest visible place is `head`.
     pub fn new(head: Offset, limit: TimelineLimit) -> Self {
         let row = Row { entries: VecDeque::new(), start: 0, bytes: 0, base: head, head };
-        Self { row: RwLock::new(row), limit, memory: None, end: watch::Sender::new(0) }
+        let end = watch::Sender::new(0);
+        Self { row: RwLock::new(row), limit, memory: None, end, bells: RwLock::default() }
     }
 
     pub(crate) fn sharing(memory: Arc<TimelineMemory>, head: Offset, limit: TimelineLimit) -> Self {
@@ -80,7 +85,9 @@ impl Timeline {
     }
 
     /// Adds events in the order of the log, or `live` ones, and tells those who wait.
-    pub fn publish(&self, events: impl IntoIterator<Item = Arc<Event>>) {
+    ///
+    /// `window` is the longest that a busy worker may let them wait; nothing for what is urgent.
+    pub fn publish(&self, events: impl IntoIterator<Item = Arc<Event>>, window: Duration) {
         let end = {
             let mut row = self.row.write().unwrap_or_else(PoisonError::into_inner);
             let before = row.bytes;
@@ -93,6 +100,9 @@ impl Timeline {
         };
         // The lock is gone before anybody wakes, so that nobody wakes to wait for it.
         self.end.send_replace(end);
+        for bell in &*self.bells.read().unwrap_or_else(PoisonError::into_inner) {
+            bell.ring(window);
+        }
         if let Some(memory) = &self.memory {
             memory.keep_within();
         }
@@ -113,6 +123,17 @@ impl Timeline {
         memory.give_back(before.saturating_sub(now));
     }
 
+    /// Rings this from now on when events are added.
+    pub(crate) fn add_bell(&self, bell: Arc<Bell>) {
+        self.bells.write().unwrap_or_else(PoisonError::into_inner).push(bell);
+    }
+
+    /// Rings it no longer.
+    pub(crate) fn remove_bell(&self, bell: &Arc<Bell>) {
+        let mut bells = self.bells.write().unwrap_or_else(PoisonError::into_inner);
+        bells.retain(|other| !Arc::ptr_eq(other, bell));
+    }
+
     /// Tells when the timeline's end moves.
     pub fn watch_end(&self) -> watch::Receiver<u64> {
         self.end.subscribe()
@@ -121,6 +142,12 @@ impl Timeline {
     /// The place of the newest event of the log.
     pub fn head(&self) -> Offset {
         self.row.read().unwrap_or_else(PoisonError::into_inner).head
+    }
+
+    /// The position that the next event will have, and the place of the newest event of the log.
+    pub(crate) fn end_and_head(&self) -> (u64, Offset) {
+        let row = self.row.read().unwrap_or_else(PoisonError::into_inner);
+        (row.end(), row.head)
     }
 
     /// The position that the next event will have.

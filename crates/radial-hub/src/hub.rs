@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use radial_fanout::{Timeline, TimelineLimit, TimelineMemory};
+use radial_fanout::{Tally, Timeline, TimelineLimit, TimelineMemory};
 use radial_log::{Clock, Disk, EmbeddedLog, EventLog, Health};
 use radial_protocol::filter::Readership;
 use radial_protocol::{Code, Event, Problem, TenantId};
@@ -16,6 +16,7 @@ use crate::behind::Patience;
 use crate::control::{Control, ControlError};
 use crate::runtime::Runtime;
 use crate::stats::Stats;
+use crate::window::window;
 
 /// How a hub is opened.
 pub struct Config {
@@ -100,6 +101,7 @@ impl Hub {
     pub fn open(config: Config, runtime: Runtime) -> Result<Self, OpenError> {
         let timelines: Arc<OnceLock<HashMap<TenantId, Arc<Timeline>>>> = Arc::default();
         let committed = Arc::clone(&timelines);
+        let registry = Arc::clone(&config.registry);
         let (random, clock, uptime) = (runtime.clone(), runtime.clone(), runtime.clone());
         let patience = Patience::new(&config.log);
         let log = EmbeddedLog::open(radial_log::Config {
@@ -112,7 +114,8 @@ impl Hub {
             on_commit: Box::new(move |tenant, events: &[Arc<Event>]| {
                 let timeline = committed.get().and_then(|timelines| timelines.get(tenant));
                 if let Some(timeline) = timeline {
-                    timeline.publish(events.iter().cloned());
+                    let window = window(&registry, events.iter().map(|event| &event.head));
+                    timeline.publish(events.iter().cloned(), window);
                 }
             }),
         })?;
@@ -168,6 +171,11 @@ impl Hub {
     /// and is told what it lost.
     pub fn set_short_of_memory(&self, is_short: bool) {
         self.patience.set_short_of_memory(is_short);
+    }
+
+    /// Counts what connections were given, and what was kept back from them, elsewhere.
+    pub fn count_deliveries(&self, tally: Tally) {
+        self.stats.deliver(tally.delivered, tally.expired);
     }
 
     /// What was counted.

@@ -19,6 +19,7 @@ mod sameness;
 mod snapshot;
 mod stats;
 mod subscription;
+mod window;
 
 pub use beginning::Start;
 pub use control::{Actor, ControlError, CredentialState, Recorded, Revocation, Subject, Switch};
@@ -29,4 +30,4 @@ pub use hub::{Config, Hub, OpenError, Readiness};
 pub use publish::PublishResult;
 pub use runtime::Runtime;
 pub use stats::{Stats, Tallies};
-pub use subscription::{Frame, Opening, SubscribeRequest, Subscription};
+pub use subscription::{Frame, Opening, Resting, SubscribeRequest, Subscription};

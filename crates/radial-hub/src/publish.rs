@@ -1,5 +1,6 @@
 //! Publishing: many requests in, one answer or problem for each, in order.
 
+use radial_fanout::Timeline;
 use radial_log::{
     Append, AppendError, ENTITY_STATE_BYTES_MAX, Entry, Outcome, Refused, RefusedReason,
 };
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use crate::admission::admit;
 use crate::hub::Hub;
+use crate::window::window;
 
 /// What one event of a request came to.
 pub type PublishResult = Result<Accepted, Problem>;
@@ -50,7 +52,7 @@ impl Hub {
                 Err(problem) => Some(Err(problem)),
                 Ok(entry) if entry.draft.head.persistence == Persistence::Live => {
                     let accepted = self.accept_live(&entry);
-                    timeline.publish([Arc::new(entry.draft.place(None, now, None))]);
+                    self.publish_live(timeline, [entry], now);
                     Some(Ok(accepted))
                 }
                 Ok(entry) => {
@@ -118,9 +120,7 @@ impl Hub {
         }
         if first == Some(Persistence::Live) {
             let accepted = entries.iter().map(|entry| self.accept_live(entry)).collect();
-            timeline.publish(
-                entries.into_iter().map(|entry| Arc::new(entry.draft.place(None, now, None))),
-            );
+            self.publish_live(timeline, entries, now);
             return Ok(accepted);
         }
         let expected: Vec<_> =
@@ -131,6 +131,18 @@ impl Hub {
             .zip(&outcomes)
             .map(|(expected, outcome)| self.answer(grants, expected, Some(outcome)))
             .collect()
+    }
+
+    fn publish_live(
+        &self,
+        timeline: &Timeline,
+        entries: impl IntoIterator<Item = Entry>,
+        now: TimeMs,
+    ) {
+        let placed = entries.into_iter().map(|entry| Arc::new(entry.draft.place(None, now, None)));
+        let events: Vec<_> = placed.collect();
+        let window = window(&self.registry, events.iter().map(|event| &event.head));
+        timeline.publish(events, window);
     }
 
     fn admit(&self, grants: &Grants, request: &PublishRequest) -> Result<Entry, Problem> {

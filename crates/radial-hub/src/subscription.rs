@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use radial_fanout::{Due, Found, Reader, Step, Tally, Timeline};
+use radial_fanout::{Due, Found, Reader, Spot, Step, Tally, Timeline};
 use radial_log::{EntitySelection, Item, Missing, MissingReason, Page, PageLimit, ReadError};
 use radial_protocol::control::{Control, Gap, GapReason, GapScope, GrantedFilter, Resumed};
 use radial_protocol::filter::{Filter, Selection, View};
@@ -55,6 +55,18 @@ pub enum Frame {
     Event(Arc<Event>),
     /// A control event.
     Control(Control),
+}
+
+/// A subscription that only follows its timeline.
+pub struct Resting {
+    /// What it follows.
+    pub timeline: Arc<Timeline>,
+    /// The history that its places belong to.
+    pub epoch: Epoch,
+    /// What is due to it.
+    pub filter: Filter,
+    /// Where it is.
+    pub spot: Spot,
 }
 
 /// An open subscription.
@@ -275,6 +287,44 @@ impl Subscription {
     /// [`Self::next`], or by policy never will be.
     pub fn cursor(&self) -> Cursor {
         Cursor { epoch: self.epoch, offset: self.reader.place() }
+    }
+
+    /// Walks on as far as it goes without waiting, and returns what is due by then.
+    pub fn due_now(&mut self) -> Vec<Frame> {
+        while self.ready.is_empty() && self.snapshot.is_none() && self.reading.is_none() {
+            let now = self.hub.runtime.now();
+            match self.reader.step(&self.timeline, now) {
+                Step::Deliver(due) => self.take(due, now),
+                Step::Wait if !self.live => self.go_live(),
+                Step::Wait | Step::ReadLog(_) => break,
+            }
+        }
+        self.ready.drain(..).collect()
+    }
+
+    /// What a worker needs to go on in its stead; `None` while there is more to do than to follow.
+    pub fn resting(&self) -> Option<Resting> {
+        let follows =
+            self.live && self.ready.is_empty() && self.snapshot.is_none() && self.reading.is_none();
+        let spot = follows.then(|| self.reader.spot(&self.timeline)).flatten()?;
+        Some(Resting {
+            timeline: Arc::clone(&self.timeline),
+            epoch: self.epoch,
+            filter: self.reader.filter().clone(),
+            spot,
+        })
+    }
+
+    /// Notes what a worker gave and kept back before the end.
+    pub fn count(&mut self, tally: Tally) {
+        self.reader.count(tally);
+        self.counted = self.tally();
+    }
+
+    /// Goes on where a worker has got to, which gave and kept back so much and counted it.
+    pub fn go_on(&mut self, spot: Spot, tally: Tally) {
+        self.reader.go_on(spot, tally);
+        self.counted = self.tally();
     }
 
     /// Waits for what is due and returns it, at least one frame.

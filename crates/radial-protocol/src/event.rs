@@ -3,6 +3,8 @@
 //! The delivered JSON is written once, when the event gets its place, and is kept inside the
 //! bytes of its SSE frame, so that all transports and all clients share one buffer.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -180,6 +182,7 @@ pub struct Event {
     frame: Bytes,
     json_start: usize,
     members_start: usize,
+    packed: OnceLock<Bytes>,
 }
 
 impl Event {
@@ -203,7 +206,15 @@ impl Event {
         frame.push_str(members);
         frame.push('}');
         frame.push_str(crate::sse::FRAME_END);
-        Self { head, place, received_at, frame: Bytes::from(frame), json_start, members_start }
+        Self {
+            head,
+            place,
+            received_at,
+            frame: Bytes::from(frame),
+            json_start,
+            members_start,
+            packed: OnceLock::new(),
+        }
     }
 
     /// The offset; `None` for a `live` event.
@@ -240,6 +251,22 @@ impl Event {
     /// The whole SSE frame without an `event:` line.
     pub fn sse_frame(&self) -> Bytes {
         self.frame.clone()
+    }
+
+    /// The same, to be copied.
+    pub fn sse_bytes(&self) -> &[u8] {
+        &self.frame
+    }
+
+    /// The delivered JSON, to be copied.
+    pub fn json_bytes(&self) -> &[u8] {
+        let end = self.frame.len().saturating_sub(crate::sse::FRAME_END.len());
+        self.frame.get(self.json_start..end).unwrap_or_default()
+    }
+
+    /// The delivered JSON as `pack` compresses it, the first time; all who ask share those bytes.
+    pub fn packed(&self, pack: impl FnOnce(&[u8]) -> Bytes) -> &Bytes {
+        self.packed.get_or_init(|| pack(self.json_bytes()))
     }
 
     /// When the event's time to live ends.

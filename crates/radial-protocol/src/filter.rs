@@ -29,7 +29,7 @@ impl Readership {
 }
 
 /// What a reader asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Selection {
     /// Channel names and patterns.
     pub channels: Vec<Pattern>,
@@ -69,7 +69,7 @@ impl Selection {
 }
 
 /// Whether events that are not broadcast are seen too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum View {
     /// A subscriber: broadcast events only.
     Subscriber,
@@ -88,12 +88,24 @@ pub enum Verdict {
     Expired,
 }
 
-/// What a reader asked for, narrowed to what it was granted: the union of its selections.
-#[derive(Clone, Debug)]
-pub struct Filter {
+/// What is left of what a reader asked for.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Asked {
     selections: Vec<Selection>,
     /// The part of what was asked for that the registry routes to a sink of the grants.
     routed: Vec<Selection>,
+}
+
+impl Asked {
+    fn is_routed(&self, head: &Head) -> bool {
+        names(&self.routed, head)
+    }
+}
+
+/// What a reader asked for, narrowed to what it was granted: the union of its selections.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    asked: Arc<Asked>,
     grants: Arc<Grants>,
     readership: Arc<Readership>,
     view: View,
@@ -135,12 +147,12 @@ impl Filter {
             types if types.is_empty() => Vec::new(),
             types => granted(&types)?,
         };
-        Ok(Self { selections, routed, grants, readership, view })
+        Ok(Self { asked: Arc::new(Asked { selections, routed }), grants, readership, view })
     }
 
     /// What is left of the selections, and what of them is routed to the reader.
     pub fn selections(&self) -> impl Iterator<Item = &Selection> {
-        self.selections.iter().chain(&self.routed)
+        self.asked.selections.iter().chain(&self.asked.routed)
     }
 
     /// Every channel pattern of what is left, each once.
@@ -172,15 +184,35 @@ impl Filter {
     /// What is routed to the reader it gets as the sink that it stands for would: whoever the event
     /// is for, also if it is not broadcast. Everything else must be admitted by all there is.
     fn shows(&self, head: &Head) -> bool {
-        let names =
-            |selections: &[Selection]| selections.iter().any(|selection| selection.names(head));
-        names(&self.routed)
+        self.shows_kind(head) && self.shows_person(head)
+    }
+
+    /// What all readers of one [`FilterClass`] have in common: whether they see such an event if
+    /// it is for everyone.
+    pub fn shows_kind(&self, head: &Head) -> bool {
+        self.asked.is_routed(head)
             || ((head.broadcast || self.view == View::History)
-                && names(&self.selections)
-                && (self.grants.sees_all
-                    || (self.role_admits(head)
-                        && self.scope_admits(head)
-                        && self.audience_admits(head))))
+                && names(&self.asked.selections, head)
+                && (self.grants.sees_all || self.role_admits(head)))
+    }
+
+    /// The rest of the decision, which depends on who the reader is: only events that are not
+    /// [for everyone](is_for_everyone) can be hidden by it.
+    pub fn shows_person(&self, head: &Head) -> bool {
+        self.grants.sees_all
+            || self.asked.is_routed(head)
+            || (self.scope_admits(head) && self.audience_admits(head))
+    }
+
+    /// What [`Self::shows_kind`] depends on.
+    pub fn class(&self) -> FilterClass {
+        FilterClass {
+            asked: Arc::clone(&self.asked),
+            roles: self.grants.roles.clone(),
+            sees_all: self.grants.sees_all,
+            view: self.view,
+            readership: Arc::as_ptr(&self.readership).addr(),
+        }
     }
 
     fn role_admits(&self, head: &Head) -> bool {
@@ -207,6 +239,26 @@ impl Filter {
             || grants.session.as_ref().is_some_and(|session| audience.sessions.contains(session))
             || grants.has_any_role(&audience.roles)
     }
+}
+
+/// Filters of one class show the same events of those that are for everyone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FilterClass {
+    asked: Arc<Asked>,
+    roles: Vec<Name>,
+    sees_all: bool,
+    view: View,
+    /// Which table it is: there is one a registry.
+    readership: usize,
+}
+
+fn names(selections: &[Selection], head: &Head) -> bool {
+    selections.iter().any(|selection| selection.names(head))
+}
+
+/// Whether neither a scope nor an audience holds an event back from anybody.
+pub fn is_for_everyone(head: &Head) -> bool {
+    head.scope == Scope::Channel && head.audience.is_none()
 }
 
 fn union<'a>(lists: impl Iterator<Item = &'a Vec<Pattern>>) -> Vec<Pattern> {
@@ -381,6 +433,34 @@ mod tests {
             assert_eq!(verdict, admitted, "{event_type} in {channel}");
         }
         assert_eq!(filter.channels(), patterns(&["board:1", "chat"]));
+    }
+
+    #[test]
+    fn filters_of_one_class_show_the_same_of_what_is_for_everyone() {
+        let wanted = Selection { channels: patterns(&["main"]), types: patterns(&["card.*"]) };
+        let roles: Arc<Readership> = Arc::default();
+        let filter = |grants: Grants| {
+            Filter::new(&wanted, Arc::new(grants), Arc::clone(&roles), View::Subscriber).unwrap()
+        };
+        let (first, second) = (filter(user("u1", &["editor"])), filter(user("u2", &["editor"])));
+        assert_eq!(first.class(), second.class());
+        for event_type in ["card.moved", "activity:new"] {
+            let head = head(event_type);
+            assert!(is_for_everyone(&head));
+            assert_eq!(first.shows_kind(&head), second.shows_kind(&head));
+            assert!(first.shows_person(&head) && second.shows_person(&head));
+        }
+        // Whatever the common part depends on makes another class.
+        assert_ne!(first.class(), filter(user("u1", &["auditor"])).class());
+        let mut narrowed = user("u1", &["editor"]);
+        narrowed.subscribe = patterns(&["card.moved"]);
+        assert_ne!(first.class(), filter(narrowed).class());
+        let mut developer = user("u1", &["editor"]);
+        developer.sees_all = true;
+        assert_ne!(first.class(), filter(developer).class());
+        let mut hidden = head("card.moved");
+        hidden.scope = Scope::User;
+        assert!(!is_for_everyone(&hidden));
     }
 
     #[test]

@@ -9,7 +9,6 @@ use radial_hub::Hub;
 use radial_protocol::TenantId;
 use radial_protocol::limits::Limits;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::auth::Auth;
 use crate::config::{Config, DurabilityMode};
@@ -17,6 +16,7 @@ use crate::connections::ConnectionTable;
 use crate::http::aliases::{Alias, aliases};
 use crate::http::origin::Origins;
 use crate::http::proxies::Proxies;
+use crate::parking::Parking;
 use crate::rates::Rates;
 use crate::tls::Reloads;
 
@@ -45,8 +45,9 @@ pub(crate) struct App {
     /// The drain took too long: what is still open ends now.
     pub(crate) cut: CancellationToken,
     pub(crate) connections: Connections,
-    /// Sockets that have become WebSocket connections, which outlive the HTTP connection that they were.
-    pub(crate) upgraded: TaskTracker,
+    /// Who keeps the connections that only follow, and drives those that have outlived the HTTP
+    /// connection that they were.
+    pub(crate) parking: Parking,
     /// Who is connected.
     pub(crate) table: Arc<ConnectionTable>,
     pub(crate) web: Web,
@@ -93,9 +94,24 @@ pub(crate) struct Connections {
 }
 
 impl App {
-    pub(crate) fn new(config: &Config, mode: Mode, hub: Arc<Hub>, auth: Auth) -> Self {
+    /// # Errors
+    /// The system has no threads or descriptors left.
+    pub(crate) fn new(
+        config: &Config,
+        mode: Mode,
+        hub: Arc<Hub>,
+        auth: Auth,
+    ) -> std::io::Result<Self> {
         let seed = hub.runtime().random();
-        Self {
+        let stream = StreamSettings {
+            heartbeat: config.stream.heartbeat,
+            retry: config.stream.retry,
+            max_age: config.stream.max_age,
+            token_warning_ms: u64::try_from(config.stream.token_warning.as_millis())
+                .unwrap_or(u64::MAX),
+        };
+        Ok(Self {
+            parking: Parking::start(&hub, &stream)?,
             hub,
             auth,
             rates: Rates::new(config.rates.clone(), seed),
@@ -109,17 +125,10 @@ impl App {
             },
             tenants: config.hub.tenants.clone(),
             limits: config.limits.clone(),
-            stream: StreamSettings {
-                heartbeat: config.stream.heartbeat,
-                retry: config.stream.retry,
-                max_age: config.stream.max_age,
-                token_warning_ms: u64::try_from(config.stream.token_warning.as_millis())
-                    .unwrap_or(u64::MAX),
-            },
+            stream,
             drain: CancellationToken::new(),
             cut: CancellationToken::new(),
             connections: Connections::default(),
-            upgraded: TaskTracker::new(),
             table: Arc::default(),
             aliases: aliases(&config.streams, mode),
             web: Web {
@@ -134,7 +143,16 @@ impl App {
                 loopback_only: mode == Mode::Dev,
                 hsts: hsts(config.server.hsts_age),
             },
-        }
+        })
+    }
+}
+
+impl App {
+    /// Takes no new work; every open connection says goodbye.
+    pub(crate) fn begin_to_drain(&self) {
+        self.hub.drain();
+        self.drain.cancel();
+        self.parking.recall();
     }
 }
 

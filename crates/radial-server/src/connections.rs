@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::HeaderValue;
+use radial_fanout::Ringer;
 use radial_hub::Start;
 use radial_protocol::control::GoodbyeReason;
 use radial_protocol::filter::Selection;
@@ -78,7 +79,6 @@ pub(crate) struct Connection {
     cookies: OnceLock<Vec<HeaderValue>>,
 }
 
-#[derive(Debug)]
 struct Inner {
     grants: Arc<Grants>,
     wanted: Vec<Selection>,
@@ -86,6 +86,17 @@ struct Inner {
     changes: VecDeque<Change>,
     warning: Option<u64>,
     closing: Option<(GoodbyeReason, TimeMs)>,
+    /// Calls it back from the worker that it was parked with last.
+    ringer: Option<Ringer>,
+}
+
+impl Inner {
+    fn has_orders(&self) -> bool {
+        self.closing.is_some()
+            || self.renewal.is_some()
+            || self.warning.is_some()
+            || !self.changes.is_empty()
+    }
 }
 
 impl Connection {
@@ -127,6 +138,34 @@ impl Connection {
         }
     }
 
+    /// Whether there is an order that has not been returned.
+    pub(crate) fn has_orders(&self) -> bool {
+        self.inner().has_orders()
+    }
+
+    /// It has been parked; an order that came meanwhile calls it back at once.
+    ///
+    /// It may have come back and been parked again by now: then the newer ringer stays.
+    pub(crate) fn parked(&self, ringer: Ringer) {
+        let mut inner = self.inner();
+        if inner.ringer.as_ref().is_some_and(|newer| newer.stay() > ringer.stay()) {
+            return;
+        }
+        if inner.has_orders() {
+            ringer.ring();
+        }
+        inner.ringer = Some(ringer);
+    }
+
+    /// Lets it know that there is an order, wherever it is.
+    fn wake(&self, inner: MutexGuard<'_, Inner>) {
+        if let Some(ringer) = &inner.ringer {
+            ringer.ring();
+        }
+        drop(inner);
+        self.woken.notify_one();
+    }
+
     fn take_order(&self) -> Option<Order> {
         let mut inner = self.inner();
         if let Some((reason, _)) = inner.closing {
@@ -150,9 +189,8 @@ impl Connection {
         inner.grants = Arc::clone(&grants);
         inner.renewal = Some(grants);
         inner.warning = None;
-        drop(inner);
         self.is_warned.store(false, Ordering::Relaxed);
-        self.woken.notify_one();
+        self.wake(inner);
         true
     }
 
@@ -164,23 +202,24 @@ impl Connection {
         }
         inner.changes.extend(changes);
         inner.wanted = wanted;
-        drop(inner);
-        self.woken.notify_one();
+        self.wake(inner);
         true
     }
 
     /// Warns it of the end of its credential, once.
     pub(crate) fn warn(&self, expires_in_ms: u64) {
         if !self.is_warned.swap(true, Ordering::Relaxed) {
-            self.inner().warning = Some(expires_in_ms);
-            self.woken.notify_one();
+            let mut inner = self.inner();
+            inner.warning = Some(expires_in_ms);
+            self.wake(inner);
         }
     }
 
     /// Tells it to say goodbye. The first reason stands.
     pub(crate) fn close(&self, reason: GoodbyeReason, now: TimeMs) {
-        self.inner().closing.get_or_insert((reason, now));
-        self.woken.notify_one();
+        let mut inner = self.inner();
+        inner.closing.get_or_insert((reason, now));
+        self.wake(inner);
     }
 
     /// Since when it should have been gone.
@@ -262,6 +301,7 @@ impl ConnectionTable {
             changes: VecDeque::new(),
             warning: None,
             closing: None,
+            ringer: None,
         };
         let connection = Arc::new(Connection {
             opening,

@@ -132,8 +132,7 @@ impl Radial {
     /// It is to be called when the application's own server stops taking connections: a graceful
     /// stop waits for open streams, and they end by this.
     pub fn drain(&self) {
-        self.0.app.hub.drain();
-        self.0.app.drain.cancel();
+        self.0.app.begin_to_drain();
     }
 
     /// Drains, waits until each WebSocket has closed, for at most the configured `server.drain_timeout`,
@@ -145,10 +144,10 @@ impl Radial {
         let app = &self.0.app;
         let tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(tasks) = tasks else { return };
-        app.upgraded.close();
-        if tokio::time::timeout(self.0.drain_timeout, app.upgraded.wait()).await.is_err() {
+        app.parking.tasks.close();
+        if tokio::time::timeout(self.0.drain_timeout, app.parking.tasks.wait()).await.is_err() {
             app.cut.cancel();
-            app.upgraded.wait().await;
+            app.parking.tasks.wait().await;
         }
         opening::ended(tasks).await;
         opening::close(app).await;

@@ -15,6 +15,7 @@ pub mod keys;
 pub mod logging;
 mod metrics;
 mod opening;
+mod parking;
 mod rates;
 mod server;
 mod tls;

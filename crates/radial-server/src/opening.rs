@@ -42,7 +42,8 @@ pub(crate) async fn open(
         .expect("opening a hub does not panic")
         .map_err(|source| RunError::Open { folder, source })?;
     auth.check(config, mode, &hub)?;
-    Ok(Arc::new(App::new(config, mode, Arc::new(hub), auth)))
+    let app = App::new(config, mode, Arc::new(hub), auth).map_err(RunError::Workers)?;
+    Ok(Arc::new(app))
 }
 
 /// Starts what looks after an open hub until it drains.

@@ -56,6 +56,9 @@ pub enum RunError {
         #[source]
         source: radial_hub::OpenError,
     },
+    /// The threads that write to connections cannot be started.
+    #[error("cannot start the workers: {0}")]
+    Workers(#[source] std::io::Error),
     /// The signals of the operating system cannot be waited for.
     #[error("cannot wait for signals: {0}")]
     Signals(#[source] std::io::Error),
@@ -146,19 +149,18 @@ impl Server {
         });
         stop.await;
         tracing::info!("draining");
-        app.hub.drain();
-        app.drain.cancel();
+        app.begin_to_drain();
         // Accepting ends with the drain; it does not panic.
         if let Ok(open) = accepting.await {
-            app.upgraded.close();
-            let ended = async { tokio::join!(open.wait(), app.upgraded.wait()) };
+            app.parking.tasks.close();
+            let ended = async { tokio::join!(open.wait(), app.parking.tasks.wait()) };
             if tokio::time::timeout(self.drain_timeout, ended).await.is_err() {
-                let open = open.len() + app.upgraded.len();
+                let open = open.len() + app.parking.tasks.len();
                 tracing::warn!(open, "some connections did not end in time and are cut");
                 app.cut.cancel();
             }
             open.wait().await;
-            app.upgraded.wait().await;
+            app.parking.tasks.wait().await;
         }
         // They end with the drain, and do not panic.
         opening::ended(tasks).await;

@@ -1,6 +1,7 @@
 //! The seams between log and timeline, against a log that is a plain list.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use radial_protocol::event::{Content, Draft, Head};
 use radial_protocol::filter::{Selection, View};
@@ -27,6 +28,10 @@ fn event(name: &str, offset: Option<u64>) -> Arc<Event> {
     let place =
         offset.map(|offset| Cursor { epoch: Epoch::new(1), offset: Offset::new(offset).unwrap() });
     Arc::new(Draft::new(head, &content).place(place, TimeMs(0), None))
+}
+
+fn publish(timeline: &Timeline, events: impl IntoIterator<Item = Arc<Event>>) {
+    timeline.publish(events, Duration::ZERO);
 }
 
 fn logged(offset: u64) -> Arc<Event> {
@@ -73,10 +78,10 @@ fn replay_and_live_meet_without_a_hole_or_a_double_at_every_place() {
         for kept in 1..=20 {
             let timeline =
                 Timeline::new(Offset::ZERO, TimelineLimit { events: kept, bytes: usize::MAX });
-            timeline.publish(log.iter().take(15).cloned());
+            publish(&timeline, log.iter().take(15).cloned());
             let mut reader = reader(start.min(15));
             let mut seen = drain(&mut reader, &timeline, &log[..15]);
-            timeline.publish(log.iter().skip(15).cloned());
+            publish(&timeline, log.iter().skip(15).cloned());
             seen.extend(drain(&mut reader, &timeline, &log));
             assert_eq!(seen, names(start.min(15) + 1..=20), "from {start}, {kept} kept");
             assert_eq!(reader.place().get(), 20);
@@ -89,9 +94,9 @@ fn a_reader_that_falls_behind_goes_on_in_the_log() {
     let log: Vec<_> = (1..=20).map(logged).collect();
     let timeline = Timeline::new(Offset::ZERO, TimelineLimit { events: 2, bytes: usize::MAX });
     let mut reader = reader(0);
-    timeline.publish([Arc::clone(&log[0])]);
+    publish(&timeline, [Arc::clone(&log[0])]);
     assert_eq!(drain(&mut reader, &timeline, &log[..1]), names(1..=1));
-    timeline.publish(log.iter().skip(1).cloned());
+    publish(&timeline, log.iter().skip(1).cloned());
     assert_eq!(drain(&mut reader, &timeline, &log), names(2..=20));
 }
 
@@ -100,15 +105,15 @@ fn live_events_reach_those_who_are_there_in_one_order() {
     let timeline = Timeline::new(Offset::ZERO, TimelineLimit::default());
     let mut early = reader(0);
     assert!(matches!(early.step(&timeline, TimeMs(0)), Step::Wait));
-    timeline.publish([logged(1), event("live-a", None)]);
-    timeline.publish([logged(2), event("live-b", None)]);
+    publish(&timeline, [logged(1), event("live-a", None)]);
+    publish(&timeline, [logged(2), event("live-b", None)]);
     assert_eq!(drain(&mut early, &timeline, &[]), ["1", "live-a", "2", "live-b"]);
     assert_eq!(early.place().get(), 2);
     // Whoever comes later gets neither of them, wherever it begins.
     assert!(drain(&mut reader(2), &timeline, &[]).is_empty());
     let mut late = reader(0);
     assert_eq!(drain(&mut late, &timeline, &[]), ["1", "2"]);
-    timeline.publish([event("live-c", None)]);
+    publish(&timeline, [event("live-c", None)]);
     assert_eq!(drain(&mut late, &timeline, &[]), ["live-c"]);
 }
 
@@ -120,7 +125,7 @@ fn the_place_moves_on_past_what_the_filter_hides() {
     let grants = Arc::new(Grants::everything(TenantId::new("acme").unwrap()));
     let filter = Filter::new(&wanted, grants, Arc::default(), View::Subscriber).unwrap();
     let mut reader = Reader::new(filter, Offset::ZERO);
-    timeline.publish((1..=5).map(logged));
+    publish(&timeline, (1..=5).map(logged));
     assert!(drain(&mut reader, &timeline, &[]).is_empty());
     assert_eq!(reader.place().get(), 5);
 }
@@ -128,7 +133,7 @@ fn the_place_moves_on_past_what_the_filter_hides() {
 #[test]
 fn the_newest_event_stays_however_large_the_others_are() {
     let timeline = Timeline::new(Offset::ZERO, TimelineLimit { events: 10, bytes: 1 });
-    timeline.publish((1..=3).map(logged));
+    publish(&timeline, (1..=3).map(logged));
     assert_eq!(timeline.position_after(Offset::new(2).unwrap(), u64::MAX), Some(2));
     assert_eq!(timeline.position_after(Offset::new(1).unwrap(), u64::MAX), None);
 }
@@ -140,7 +145,7 @@ fn a_live_event_that_comes_during_the_replay_is_not_lost() {
     let timeline = Timeline::new(Offset::new(5).unwrap(), TimelineLimit::default());
     let mut reader = reader(0);
     assert!(matches!(reader.step(&timeline, TimeMs(0)), Step::ReadLog(_)));
-    timeline.publish([event("live", None)]);
+    publish(&timeline, [event("live", None)]);
     let seen = drain(&mut reader, &timeline, &log);
     assert_eq!(seen, ["1", "2", "3", "4", "5", "live"]);
 }

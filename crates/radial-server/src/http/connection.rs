@@ -4,26 +4,33 @@
 //! begins with `PRI`, and a client of HTTP/2 must (RFC 9113, section 3.4). Whoever sends nothing is
 //! not waited for longer than for the head of a request.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
+use hyper::service::HttpService;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
+use tower::{Service, ServiceExt as _};
 
 use super::accept::AcceptSettings;
+use super::plain::{Plain, Stuck};
 use super::proxies::Peer;
+use super::takeover::{MayTakeOver, Slot};
 use crate::app::App;
 use crate::connections::SocketCut;
 use crate::tls::speaks_http2;
@@ -53,14 +60,19 @@ pub(super) async fn serve(
     let header_timeout = settings.header_timeout;
     let begin = Begin { app: &app, router, peer, open, header_timeout };
     let Some(acceptor) = settings.acceptor else {
-        if let Some(is_http2) = begin.within(first_bytes(&stream)).await {
-            begin.http(stream, is_http2).await;
+        match begin.within(first_bytes(&stream)).await {
+            Some(true) => begin.http2(stream).await,
+            Some(false) => begin.plain_http1(stream).await,
+            None => {}
         }
         return;
     };
     if let Some(stream) = begin.within(acceptor.accept(stream)).await {
-        let is_http2 = speaks_http2(stream.get_ref().1);
-        begin.http(stream, is_http2).await;
+        if speaks_http2(stream.get_ref().1) {
+            begin.http2(stream).await;
+        } else {
+            begin.http1(stream).await;
+        }
     }
 }
 
@@ -98,37 +110,140 @@ impl Begin<'_> {
         }
     }
 
-    async fn http<I>(self, io: I, is_http2: bool)
+    async fn http2<I>(self, io: I)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (peer, open, cut) = (self.peer, self.open, CancellationToken::new());
-        let socket_cut = SocketCut(cut.clone());
-        let router = self.router.map_request(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(peer);
-            request.extensions_mut().insert(socket_cut.clone());
-            request.extensions_mut().insert(open.clone());
-            request
-        });
-        let (io, service) = (TokioIo::new(io), TowerToHyperService::new(router));
-        if is_http2 {
-            let mut http = http2::Builder::new(TokioExecutor::new());
-            http.timer(TokioTimer::new())
-                .max_concurrent_streams(STREAMS_MAX)
-                .max_send_buf_size(SEND_BUFFER_BYTES)
-                .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
-                .keep_alive_interval(PING_INTERVAL)
-                .keep_alive_timeout(PING_TIMEOUT);
-            let connection = http.serve_connection(io, service);
-            drive(self.app, connection, cut, http2::Connection::graceful_shutdown).await;
-        } else {
-            let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new())
-                .header_read_timeout(self.header_timeout)
-                .max_buf_size(HEAD_BYTES_MAX);
-            let connection = http.serve_connection(io, service).with_upgrades();
-            drive(self.app, connection, cut, http1::UpgradeableConnection::graceful_shutdown).await;
+        let (app, cut) = (self.app, CancellationToken::new());
+        let mut http = http2::Builder::new(TokioExecutor::new());
+        http.timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_send_buf_size(SEND_BUFFER_BYTES)
+            .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT);
+        let service = TowerToHyperService::new(self.router(&cut, None));
+        let connection = http.serve_connection(TokioIo::new(io), service);
+        drive(app, connection, cut, http2::Connection::graceful_shutdown).await;
+    }
+
+    /// HTTP/1.1 on what is not a plain socket.
+    async fn http1<I>(self, io: I)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (app, http, cut) = (self.app, self.http1_settings(), CancellationToken::new());
+        let service = TowerToHyperService::new(self.router(&cut, None));
+        let connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
+        drive(app, connection, cut, http1::UpgradeableConnection::graceful_shutdown).await;
+    }
+
+    /// HTTP/1.1 on a plain socket, which an answer may take over.
+    async fn plain_http1(self, socket: TcpStream) {
+        let (app, http, cut) = (self.app, self.http1_settings(), CancellationToken::new());
+        let (slot, (io, stuck)) = (Slot::default(), Plain::new(socket));
+        let service = TowerToHyperService::new(self.router(&cut, Some(&slot)));
+        let connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
+        let mut connection = Some(connection);
+        let until_taken = Taken { connection: &mut connection, slot: &slot, stuck };
+        drive(app, until_taken, cut, Taken::finish).await;
+        // What was read ahead is of a request that cannot be answered any more.
+        let socket = connection.and_then(http1::UpgradeableConnection::into_parts);
+        let socket = socket.map(|parts| parts.io.into_inner().into_inner());
+        if let Some(serving) = socket.and_then(|socket| slot.begin(socket)) {
+            serving.await;
         }
+    }
+
+    fn http1_settings(&self) -> http1::Builder {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(self.header_timeout)
+            .max_buf_size(HEAD_BYTES_MAX);
+        http
+    }
+
+    /// The router, with what a request must know of its connection. Where there is a slot, an answer
+    /// may take the socket over; then the request never ends.
+    fn router(
+        self,
+        cut: &CancellationToken,
+        slot: Option<&Slot>,
+    ) -> impl Service<
+        Request<Incoming>,
+        Response = Response,
+        Error = Infallible,
+        Future: Send + 'static,
+    >
+    + Clone
+    + Send
+    + 'static
+    + use<> {
+        let (router, peer, open) = (self.router, self.peer, self.open);
+        let (socket_cut, slot) = (SocketCut(cut.clone()), slot.cloned());
+        tower::service_fn(move |mut request: Request<Incoming>| {
+            let extensions = request.extensions_mut();
+            extensions.insert(peer);
+            extensions.insert(socket_cut.clone());
+            extensions.insert(open.clone());
+            if slot.is_some() {
+                extensions.insert(MayTakeOver);
+            }
+            let (answer, slot) = (router.clone().oneshot(request), slot.clone());
+            async move {
+                let mut response = answer.await?;
+                if slot.is_some_and(|slot| slot.keep(&mut response)) {
+                    // The library must not write anything more.
+                    std::future::pending::<()>().await;
+                }
+                Ok(response)
+            }
+        })
+    }
+}
+
+type PlainConnection<S> = http1::UpgradeableConnection<TokioIo<Plain>, S>;
+
+/// Runs a connection until it ends, or an answer has taken its socket over and nothing is left to
+/// be written for earlier ones.
+struct Taken<'a, S>
+where
+    S: HttpService<Incoming>,
+{
+    connection: &'a mut Option<PlainConnection<S>>,
+    slot: &'a Slot,
+    stuck: Stuck,
+}
+
+impl<S> Taken<'_, S>
+where
+    S: HttpService<Incoming, ResBody = Body>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn finish(self: Pin<&mut Self>) {
+        if let Some(connection) = self.get_mut().connection {
+            Pin::new(connection).graceful_shutdown();
+        }
+    }
+}
+
+impl<S> Future for Taken<'_, S>
+where
+    S: HttpService<Incoming, ResBody = Body>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Output = hyper::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(connection) = &mut *self.connection else { return Poll::Ready(Ok(())) };
+        if let Poll::Ready(ended) = Pin::new(connection).poll(cx) {
+            *self.connection = None;
+            return Poll::Ready(ended);
+        }
+        if self.slot.is_full() && !self.stuck.is_set() {
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending
     }
 }
 

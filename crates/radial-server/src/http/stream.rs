@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, Version, header};
 use radial_hub::{Start, SubscribeRequest};
 use radial_protocol::{Code, Problem};
 
 use super::aliases::{self, Preset};
+use super::connection::OpenSocket;
 use super::credential::Caller;
 use super::guard::{Arrival, RequestId};
 use super::parameters::{Parameters, invalid};
 use super::refusal::Refusal;
+use super::takeover::{MayTakeOver, Takeover};
 use crate::app::App;
 use crate::connections::SocketCut;
 use crate::transport::life::Opening;
@@ -23,16 +25,16 @@ use crate::transport::sse::SseStream;
 pub(crate) async fn stream(
     State(app): State<Arc<App>>,
     caller: Caller,
-    (Extension(RequestId(request)), socket): (Extension<RequestId>, Option<Extension<SocketCut>>),
-    (Extension(arrival), preset): (Extension<Arrival>, Option<Extension<Arc<Preset>>>),
-    method: Method,
+    Extension(RequestId(request)): Extension<RequestId>,
+    Extension(arrival): Extension<Arrival>,
     query: RawQuery,
-    headers: HeaderMap,
+    asked: Request,
 ) -> Result<Response, Refusal> {
+    let (headers, extensions) = (asked.headers(), asked.extensions());
     let mut parameters = Parameters::parse(&query)?;
-    let preset = preset.as_ref().map(|Extension(preset)| &**preset);
+    let preset = extensions.get::<Arc<Preset>>().map(|preset| &**preset);
     let selection = aliases::selection(&mut parameters, preset, app.limits.filters)?;
-    let start = start(&mut parameters, &headers)?;
+    let start = start(&mut parameters, headers)?;
     let named = parameters.flag("named")?;
     let client = parameters.parsed("clientId")?;
     let snapshot = parameters.names("snapshot", app.limits.filters)?;
@@ -45,15 +47,22 @@ pub(crate) async fn stream(
         client,
         address: arrival.address,
         request,
-        socket: socket.map(|Extension(socket)| socket),
-        cookies: caller.session_cookies(&headers),
+        socket: extensions.get::<SocketCut>().cloned(),
+        cookies: caller.session_cookies(headers),
         permit: app.rates.open(&grants, arrival.address)?,
+        open: extensions.get::<OpenSocket>().cloned(),
     };
     let mut response = Response::new(Body::empty());
     let request = SubscribeRequest { selection, start, snapshot };
     let subscription = app.hub.subscribe(grants, request).await?;
-    if method != Method::HEAD {
-        *response.body_mut() = SseStream::open(&app, subscription, opening, named).into_body();
+    if asked.method() != Method::HEAD {
+        let stream = SseStream::open(&app, subscription, opening, named);
+        if extensions.get::<MayTakeOver>().is_some() && asked.version() == Version::HTTP_11 {
+            let takeover = Takeover::new(|socket, head| Box::new(stream).serve(socket, head));
+            response.extensions_mut().insert(takeover);
+        } else {
+            *response.body_mut() = stream.into_body();
+        }
     }
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

@@ -63,7 +63,7 @@ pub(crate) async fn open(
         open: open.map(|Extension(open)| open),
         preset: preset.map(|Extension(preset)| preset),
     };
-    app.upgraded.spawn({
+    app.parking.tasks.spawn({
         let app = Arc::clone(&app);
         async move {
             match upgrade.await {

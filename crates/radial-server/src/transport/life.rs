@@ -1,31 +1,31 @@
 //! The life of an open connection, whatever its transport: what is due to it, when it ends, and
 //! what the log says of it. A transport only encodes what comes out of here.
 
-use std::net::IpAddr;
-use std::pin::Pin;
+use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::HeaderValue;
-use radial_hub::{CredentialState, Frame, Subscription};
+use radial_fanout::{Encoding, Ended, Parked, Resident, Returned, Tally};
+use radial_hub::{CredentialState, Frame, Resting, Subscription};
 use radial_protocol::control::{Control, GoodbyeReason, Hello};
 use radial_protocol::filter::Selection;
 use radial_protocol::grants::Grants;
 use radial_protocol::names::Id;
-use radial_protocol::{Code, Problem};
-use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
+use radial_protocol::{Code, Offset, Problem};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::POLLING;
 use crate::app::App;
 use crate::connections::{self, ConnectionId, OpenConnection, Order, SocketCut};
+use crate::http::connection::OpenSocket;
 use crate::rates::Permit;
 
 /// The version of the protocol that `hello` names.
 const PROTOCOL: u32 = 1;
 
 /// What is known of a connection besides its subscription.
-#[derive(Debug)]
 pub(crate) struct Opening {
     /// `sse` or `websocket`.
     pub(crate) transport: &'static str,
@@ -41,6 +41,8 @@ pub(crate) struct Opening {
     pub(crate) cookies: Option<Vec<HeaderValue>>,
     /// Its place among the connections that its client may have.
     pub(crate) permit: Permit,
+    /// Counts the socket while it is open.
+    pub(crate) open: Option<OpenSocket>,
 }
 
 /// What comes next for a connection.
@@ -59,12 +61,17 @@ pub(crate) struct Life {
     pub(crate) subscription: Subscription,
     open: OpenConnection,
     request: String,
-    heartbeat: Interval,
-    age: Pin<Box<Sleep>>,
+    /// When the next sign of life is due, by the uptime.
+    beat_at: Duration,
+    /// When it has lived for long enough, by the uptime.
+    age_at: Duration,
     /// How long the client is told to wait before it comes back.
     pub(crate) retry_ms: u64,
     end: Option<&'static str>,
     _permit: Permit,
+    _socket: Option<OpenSocket>,
+    /// A drain waits for it, whoever has it.
+    _open: TaskTrackerToken,
 }
 
 impl Life {
@@ -79,7 +86,9 @@ impl Life {
         let retry_ms = runtime.jittered(ms(settings.retry), ms(settings.retry) / 2);
         let max_age_ms = runtime.jittered(ms(settings.max_age), ms(settings.max_age) / 5);
         let (id, since) = (ConnectionId(runtime.random()), runtime.now());
-        let Opening { transport, client, address, request, socket, cookies, permit } = opening;
+        let Opening { transport, client, address, request, socket, cookies, permit, open } =
+            opening;
+        let open_socket = open;
         tracing::info!(
             connection = %id,
             request,
@@ -105,21 +114,19 @@ impl Life {
         open.connection.opened_by(cookies);
         app.connections.streams.fetch_add(1, Ordering::Relaxed);
         app.connections.streams_opened.fetch_add(1, Ordering::Relaxed);
-        let now = Instant::now();
-        let mut heartbeat = tokio::time::interval_at(now + settings.heartbeat, settings.heartbeat);
-        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let age = Box::pin(tokio::time::sleep_until(now + Duration::from_millis(max_age_ms)));
-        let (app, end) = (Arc::clone(app), None);
+        let uptime = runtime.uptime();
         let life = Self {
-            app,
+            app: Arc::clone(app),
             subscription,
             open,
             request,
-            heartbeat,
-            age,
+            beat_at: uptime + settings.heartbeat,
+            age_at: uptime + Duration::from_millis(max_age_ms),
             retry_ms,
-            end,
+            end: None,
             _permit: permit,
+            _socket: open_socket,
+            _open: app.parking.tasks.token(),
         };
         let hello = life.hello(id, max_age_ms);
         (life, hello)
@@ -153,18 +160,102 @@ impl Life {
 
     /// Waits for what comes next. Cancel safe: what was not returned is returned by the next call.
     pub(crate) async fn due(&mut self) -> Due {
+        let next = self.beat_at.min(self.age_at);
+        let time = tokio::time::sleep(next.saturating_sub(self.app.hub.runtime().uptime()));
         tokio::select! {
             biased;
             () = self.app.drain.cancelled() => Due::Order(Order::Close(GoodbyeReason::Drain)),
-            () = &mut self.age => Due::Order(Order::Close(GoodbyeReason::Age)),
             order = self.open.connection.order() => Due::Order(order),
             frames = self.subscription.next() => {
                 self.open.connection.moved_to(self.subscription.cursor().offset);
                 Due::Frames(frames)
             }
-            _ = self.heartbeat.tick() => {
-                let now = self.app.hub.runtime().now();
-                Due::Control(Control::Heartbeat { now, cursor: self.subscription.cursor() })
+            () = time => self.due_by_time(),
+        }
+    }
+
+    fn due_by_time(&mut self) -> Due {
+        if self.age_at <= self.beat_at {
+            return Due::Order(Order::Close(GoodbyeReason::Age));
+        }
+        let runtime = self.app.hub.runtime();
+        self.beat_at = runtime.uptime() + self.app.stream.heartbeat;
+        let (now, cursor) = (runtime.now(), self.subscription.cursor());
+        Due::Control(Control::Heartbeat { now, cursor })
+    }
+
+    /// Whether nothing needs a task: it only follows.
+    pub(crate) fn rests(&self) -> bool {
+        !self.has_ended()
+            && !self.app.drain.is_cancelled()
+            && !self.open.connection.has_orders()
+            && self.subscription.resting().is_some()
+    }
+
+    /// Gives it to a worker; `resident` is who has it. It must rest.
+    pub(crate) fn park(
+        socket: TcpStream,
+        encoding: Arc<dyn Encoding>,
+        resident: Box<impl Resident + AsRef<Self> + 'static>,
+    ) {
+        let life = (*resident).as_ref();
+        let (app, connection) = (Arc::clone(&life.app), Arc::clone(&life.open.connection));
+        let Some(Resting { timeline, epoch, filter, spot }) = life.subscription.resting() else {
+            return;
+        };
+        let (beat, until) = ((life.beat_at, app.stream.heartbeat), life.age_at);
+        let parked =
+            Parked { socket, timeline, epoch, filter, spot, encoding, beat, until, resident };
+        if let Some(ringer) = app.parking.park(parked) {
+            connection.parked(ringer);
+        }
+    }
+
+    /// Goes on where a worker has got to.
+    pub(crate) fn come_back(&mut self, returned: &Returned) {
+        self.subscription.go_on(returned.spot, returned.tally);
+        self.moved_to(self.subscription.cursor().offset);
+        self.beat_at = returned.beat;
+    }
+
+    /// A worker has ended it.
+    pub(crate) fn ended_there(&mut self, ended: Ended, spot: Tally) {
+        self.subscription.count(spot);
+        if ended == Ended::Slow {
+            self.ended(GoodbyeReason::Slow.as_str());
+        }
+    }
+
+    /// Notes how far it has come.
+    pub(crate) fn moved_to(&self, place: Offset) {
+        self.open.connection.moved_to(place);
+    }
+
+    /// What is due without waiting.
+    pub(crate) fn due_now(&mut self) -> Vec<Frame> {
+        let frames = self.subscription.due_now();
+        self.moved_to(self.subscription.cursor().offset);
+        frames
+    }
+
+    /// The hub and what the edge knows.
+    pub(crate) fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Resolves when its socket is to be closed, whatever it is doing.
+    pub(crate) fn cut(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (app, socket) = (Arc::clone(&self.app), self.open.connection.opening.socket.clone());
+        async move {
+            let socket_cut = async {
+                match socket {
+                    Some(cut) => cut.0.cancelled_owned().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = socket_cut => {}
+                () = app.cut.cancelled() => {}
             }
         }
     }

@@ -3,6 +3,7 @@
 use radial_protocol::control::Polling;
 
 pub(crate) mod life;
+mod linger;
 mod replay;
 pub(crate) mod sse;
 pub(crate) mod websocket;

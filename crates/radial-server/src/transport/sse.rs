@@ -1,4 +1,10 @@
 //! Server-Sent Events: one subscription as the body of one HTTP answer (protocol §5).
+//!
+//! On a plain socket of HTTP/1.1 the stream gets the socket itself (`socket`); elsewhere it is a body
+//! of the HTTP library.
+
+mod encoding;
+mod socket;
 
 use std::sync::Arc;
 
@@ -19,7 +25,7 @@ pub(crate) struct SseStream {
     life: Life,
     /// Whether each event has an `event:` line with its type.
     named: bool,
-    first: Option<Bytes>,
+    first: Bytes,
     /// An addition whose earlier events go out before it takes effect.
     adding: Option<(Earlier, Selection)>,
 }
@@ -35,7 +41,21 @@ impl SseStream {
         let (life, hello) = Life::begin(app, subscription, opening);
         let mut first = BytesMut::from(&sse::retry_line(life.retry_ms)[..]);
         first.extend_from_slice(&sse::control_frame(&hello));
-        Self { life, named, first: Some(first.freeze()), adding: None }
+        Self { life, named, first: first.freeze(), adding: None }
+    }
+
+    /// What goes out before everything else.
+    fn take_first(&mut self) -> Bytes {
+        std::mem::take(&mut self.first)
+    }
+
+    /// What is due without waiting.
+    fn due_now(&mut self) -> Bytes {
+        if self.adding.is_some() || self.life.has_ended() {
+            return Bytes::new();
+        }
+        let frames = self.life.due_now();
+        self.encode(&frames)
     }
 
     /// The stream as the body of an answer. It is polled only while its socket takes bytes: a
@@ -48,8 +68,8 @@ impl SseStream {
     }
 
     async fn next(&mut self) -> Option<Bytes> {
-        if let Some(first) = self.first.take() {
-            return Some(first);
+        if !self.first.is_empty() {
+            return Some(self.take_first());
         }
         if self.life.has_ended() {
             return None;

@@ -7,6 +7,7 @@
 mod connection;
 mod operation;
 mod outgoing;
+mod parked;
 mod session;
 mod wire;
 

@@ -69,14 +69,49 @@ enum End {
     Closed(CloseCode, String),
 }
 
-/// Serves a WebSocket until it ends.
+/// An open WebSocket.
+pub(super) struct WebSocket {
+    app: Arc<App>,
+    pub(super) session: Session,
+    pub(super) wire: Wire,
+    cut: Option<SocketCut>,
+    /// Until when it may be without a credential.
+    bare_until: Instant,
+}
+
+/// Serves a WebSocket until it ends or rests.
 pub(crate) async fn serve(app: Arc<App>, handshake: Handshake, upgraded: Upgraded) {
     let message_bytes_max = app.limits.body_bytes + OPERATION_BYTES;
-    let mut wire = Wire::new(upgraded, handshake.deflate, message_bytes_max);
+    let wire = Wire::new(upgraded, handshake.deflate, message_bytes_max);
     let cut = handshake.socket.clone();
-    let mut session = Session::new(Arc::clone(&app), handshake);
-    let life = async {
-        let end = run(&app, &mut session, &mut wire).await;
+    let session = Session::new(Arc::clone(&app), handshake);
+    let bare_until = Instant::now() + BARE;
+    Box::new(WebSocket { app, session, wire, cut, bare_until }).serve().await;
+}
+
+impl WebSocket {
+    /// Serves it until it ends, or rests and is given to a worker.
+    pub(super) async fn serve(self: Box<Self>) {
+        let (app, cut) = (Arc::clone(&self.app), self.cut.clone());
+        let was_cut = async {
+            match &cut {
+                Some(cut) => cut.0.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.live() => {}
+            () = was_cut => {}
+            () = app.cut.cancelled() => {}
+        }
+    }
+
+    async fn live(mut self: Box<Self>) {
+        let Some(end) = run(&self.app, &mut self.session, &mut self.wire, self.bare_until).await
+        else {
+            return self.park();
+        };
+        let Self { mut session, mut wire, .. } = *self;
         let (reason, code, text) = tell(&mut session, &mut wire, end);
         if let Some(life) = session.stream() {
             life.ended(reason);
@@ -84,28 +119,28 @@ pub(crate) async fn serve(app: Arc<App>, handshake: Handshake, upgraded: Upgrade
         if let Some(code) = code {
             wire.close(code, &text).await;
         }
-    };
-    let was_cut = async {
-        match &cut {
-            Some(cut) => cut.0.cancelled().await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = life => {}
-        () = was_cut => {}
-        () = app.cut.cancelled() => {}
     }
 }
 
-async fn run(app: &App, session: &mut Session, wire: &mut Wire) -> End {
-    let bare_until = Instant::now() + BARE;
+/// Runs it until it ends; `None` when it rests.
+async fn run(
+    app: &App,
+    session: &mut Session,
+    wire: &mut Wire,
+    bare_until: Instant,
+) -> Option<End> {
     loop {
         if let Err(end) = handle_messages(session, wire).await {
-            return end;
+            return Some(end);
+        }
+        if let Some(life) = session.stream() {
+            life.due_now().iter().for_each(|frame| put(wire, frame));
         }
         if let Err(broken) = wire.flush().await {
-            return End::Broken(broken);
+            return Some(End::Broken(broken));
+        }
+        if wire.rests() && session.stream().is_some_and(|life| life.rests()) {
+            return None;
         }
         let is_known = session.is_known();
         let due = async {
@@ -116,22 +151,22 @@ async fn run(app: &App, session: &mut Session, wire: &mut Wire) -> End {
         };
         let due = tokio::select! {
             biased;
-            () = app.drain.cancelled() => return End::Goodbye(GoodbyeReason::Drain),
+            () = app.drain.cancelled() => return Some(End::Goodbye(GoodbyeReason::Drain)),
             () = sleep_until(bare_until), if !is_known => {
                 let text = "no credential came in time".to_owned();
-                return End::Closed(application(4501), text);
+                return Some(End::Closed(application(4501), text));
             }
             due = due => due,
             read = wire.read() => match read {
                 Ok(()) => continue,
-                Err(broken) => return End::Broken(broken),
+                Err(broken) => return Some(End::Broken(broken)),
             },
         };
         match due {
             Due::Frames(Ok(frames)) => frames.iter().for_each(|frame| put(wire, frame)),
-            Due::Frames(Err(problem)) => return failed(&problem),
+            Due::Frames(Err(problem)) => return Some(failed(&problem)),
             Due::Control(control) => wire.put_text(outgoing::control(&control).as_bytes()),
-            Due::Order(Order::Close(reason)) => return End::Goodbye(reason),
+            Due::Order(Order::Close(reason)) => return Some(End::Goodbye(reason)),
             Due::Order(order) => {
                 if let Some(text) = session.obey(order) {
                     wire.put_text(text.as_bytes());
@@ -176,7 +211,7 @@ async fn handle_messages(session: &mut Session, wire: &mut Wire) -> Result<(), E
 
 fn put(wire: &mut Wire, frame: &Frame) {
     match frame {
-        Frame::Event(event) => wire.put_text(&event.json()),
+        Frame::Event(event) => wire.put_event(event),
         Frame::Control(control) => wire.put_text(outgoing::control(control).as_bytes()),
     }
 }

@@ -1,8 +1,8 @@
 //! What the hub says on a WebSocket, as whole frames.
 
 use bytes::Bytes;
-use radial_protocol::Problem;
 use radial_protocol::control::{Control, GoodbyeReason};
+use radial_protocol::{Event, Problem};
 use radial_websocket::{CloseCode, Deflate, Opcode, deflate, deflate_within, frame};
 use serde::Serialize;
 
@@ -23,6 +23,18 @@ pub(super) fn text(json: &[u8], agreed: Option<Deflate>) -> Bytes {
             frame(Opcode::Text, true, &packed)
         }
         _ => frame(Opcode::Text, false, json),
+    }
+}
+
+/// An event. It is compressed once, whatever the number of connections, wherever their window is
+/// the full one.
+pub(super) fn event(event: &Event, agreed: Option<Deflate>) -> Bytes {
+    let json = event.json_bytes();
+    match agreed {
+        Some(agreed) if json.len() >= DEFLATE_BYTES_MIN && agreed.has_full_window() => {
+            frame(Opcode::Text, true, event.packed(deflate))
+        }
+        _ => text(json, agreed),
     }
 }
 

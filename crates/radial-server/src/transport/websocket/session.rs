@@ -50,6 +50,10 @@ impl Session {
         self.handshake.caller.is_some()
     }
 
+    pub(super) fn life(&self) -> Option<&Life> {
+        self.stream.as_ref()
+    }
+
     pub(super) fn stream(&mut self) -> Option<&mut Life> {
         self.stream.as_mut()
     }
@@ -187,6 +191,7 @@ impl Session {
                 socket: self.handshake.socket.clone(),
                 cookies: self.handshake.cookies.clone(),
                 permit,
+                open: None,
             };
             let (life, hello) = Life::begin(&self.app, subscription, opening);
             wire.put_text(outgoing::control(&hello).as_bytes());

@@ -5,15 +5,17 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use radial_protocol::Event;
 use radial_websocket::{CloseCode, Decoder, Deflate, Message, Opcode, close_frame, frame};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::outgoing;
+use crate::http::plain::Plain;
+use crate::parking::SLOW;
 
 /// What one read takes at most.
 const READ_BYTES: usize = 4 * 1024;
-/// A socket that takes nothing for so long is closed (protocol §5).
-const SLOW: Duration = Duration::from_mins(1);
 /// How long the other side may take to say goodbye too.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -26,23 +28,68 @@ pub(super) enum Broken {
     Slow,
 }
 
+/// What the bytes go through.
+enum Io {
+    /// A plain socket, which a worker may have.
+    Plain(TcpStream),
+    /// Anything else.
+    Other(Box<dyn Both>),
+    /// A worker has the socket.
+    Away,
+}
+
+trait Both: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Both for T {}
+
 /// The socket and what is on its way through it.
 pub(super) struct Wire {
-    io: TokioIo<Upgraded>,
+    io: Io,
     deflate: Option<Deflate>,
     decoder: Decoder,
     arrived: BytesMut,
     leaving: Vec<Bytes>,
+    /// The socket has something that has not been read.
+    is_readable: bool,
 }
 
 impl Wire {
     pub(super) fn new(io: Upgraded, deflate: Option<Deflate>, message_bytes_max: usize) -> Self {
-        Self {
-            io: TokioIo::new(io),
-            deflate,
-            decoder: Decoder::new(message_bytes_max, deflate.is_some()),
-            arrived: BytesMut::new(),
-            leaving: Vec::new(),
+        let (io, arrived) = match io.downcast::<TokioIo<Plain>>() {
+            Ok(parts) => {
+                let socket = parts.io.into_inner().into_inner();
+                (Io::Plain(socket), BytesMut::from(parts.read_buf))
+            }
+            Err(other) => (Io::Other(Box::new(TokioIo::new(other))), BytesMut::new()),
+        };
+        let decoder = Decoder::new(message_bytes_max, deflate.is_some());
+        Self { io, deflate, decoder, arrived, leaving: Vec::new(), is_readable: false }
+    }
+
+    /// What was agreed about compression.
+    pub(super) fn deflate(&self) -> Option<Deflate> {
+        self.deflate
+    }
+
+    /// Whether it is a plain socket with nothing on its way.
+    pub(super) fn rests(&self) -> bool {
+        let has_nothing = self.leaving.is_empty() && self.arrived.is_empty() && !self.is_readable;
+        has_nothing && matches!(self.io, Io::Plain(_))
+    }
+
+    /// Gives the socket away, if it is a plain one.
+    pub(super) fn give_away(&mut self) -> Option<std::net::TcpStream> {
+        match std::mem::replace(&mut self.io, Io::Away) {
+            Io::Plain(socket) => socket.into_std().ok(),
+            Io::Other(_) | Io::Away => None,
+        }
+    }
+
+    /// Takes the socket back; what its last owner could not write goes first.
+    pub(super) fn take_back(&mut self, socket: TcpStream, unwritten: Bytes, is_readable: bool) {
+        self.io = Io::Plain(socket);
+        self.is_readable = is_readable;
+        if !unwritten.is_empty() {
+            self.leaving.insert(0, unwritten);
         }
     }
 
@@ -62,7 +109,13 @@ impl Wire {
     /// Waits for bytes. Cancel safe.
     pub(super) async fn read(&mut self) -> Result<(), Broken> {
         self.arrived.reserve(READ_BYTES);
-        match self.io.read_buf(&mut self.arrived).await {
+        let read = match &mut self.io {
+            Io::Plain(socket) => socket.read_buf(&mut self.arrived).await,
+            Io::Other(io) => io.read_buf(&mut self.arrived).await,
+            Io::Away => Ok(0),
+        };
+        self.is_readable = false;
+        match read {
             Ok(0) | Err(_) => Err(Broken::Gone),
             Ok(_) => Ok(()),
         }
@@ -71,6 +124,11 @@ impl Wire {
     /// Puts a message of text behind what waits to be written.
     pub(super) fn put_text(&mut self, json: &[u8]) {
         self.leaving.push(outgoing::text(json, self.deflate));
+    }
+
+    /// Puts an event there.
+    pub(super) fn put_event(&mut self, event: &Event) {
+        self.leaving.push(outgoing::event(event, self.deflate));
     }
 
     /// Puts a pong there.
@@ -90,7 +148,14 @@ impl Wire {
         self.leaving.clear();
         let mut rest = bytes;
         while !rest.is_empty() {
-            match tokio::time::timeout(SLOW, self.io.write_buf(&mut rest)).await {
+            let write = async {
+                match &mut self.io {
+                    Io::Plain(socket) => socket.write_buf(&mut rest).await,
+                    Io::Other(io) => io.write_buf(&mut rest).await,
+                    Io::Away => Ok(0),
+                }
+            };
+            match tokio::time::timeout(SLOW, write).await {
                 Ok(Ok(written)) if written > 0 => {}
                 Ok(_) => return Err(Broken::Gone),
                 Err(_) => return Err(Broken::Slow),
@@ -112,6 +177,10 @@ impl Wire {
             }
         };
         let _: Result<Result<(), Broken>, _> = tokio::time::timeout(CLOSING, goodbye).await;
-        let _ = self.io.shutdown().await;
+        let _ = match &mut self.io {
+            Io::Plain(socket) => socket.shutdown().await,
+            Io::Other(io) => io.shutdown().await,
+            Io::Away => Ok(()),
+        };
     }
 }

@@ -1,0 +1,103 @@
+//! What a worker is given, and what it gives back: an open socket with a place and a filter.
+//!
+//! Whoever has nothing special to do for a connection parks it with a worker, which writes to it
+//! what is due at the head. As soon as there is something that a worker knows nothing about, the
+//! connection goes back to whoever parked it.
+
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use radial_protocol::filter::Filter;
+use radial_protocol::{Cursor, Epoch, Event, Offset, TimeMs};
+
+use crate::timeline::Timeline;
+
+/// How a transport writes what is due. All connections that share one share the bytes as well.
+pub trait Encoding: Send + Sync {
+    /// Appends these events, as they go out in one write.
+    fn events(&self, events: &[&Arc<Event>], out: &mut Vec<u8>);
+    /// Appends a sign of life of a connection whose place is `cursor`.
+    fn heartbeat(&self, now: TimeMs, cursor: Cursor, out: &mut Vec<u8>);
+}
+
+/// A reader's place in a timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// The position of the next entry that it has not had.
+    pub(crate) position: u64,
+    /// Everything in the log up to here it has had, or by policy never will have.
+    pub(crate) place: Offset,
+}
+
+/// A connection for a worker. Times are uptimes of the worker's own clock.
+pub struct Parked {
+    /// Its socket, which must not block.
+    pub socket: TcpStream,
+    /// What it reads.
+    pub timeline: Arc<Timeline>,
+    /// The history that the timeline's places belong to.
+    pub epoch: Epoch,
+    /// What is due to it.
+    pub filter: Filter,
+    /// Where it is.
+    pub spot: Spot,
+    /// How it is written.
+    pub encoding: Arc<dyn Encoding>,
+    /// When the next sign of life is due if nothing else happens, and how often then.
+    pub beat: (Duration, Duration),
+    /// When it comes back in any case.
+    pub until: Duration,
+    /// Whoever takes it back.
+    pub resident: Box<dyn Resident>,
+}
+
+/// Why a connection comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Its bell was rung, or all were called back.
+    Rung,
+    /// The client has sent something.
+    Readable,
+    /// There is more to read than a worker reads at once, or it stands in the log only.
+    Behind,
+    /// Its time has come.
+    Time,
+}
+
+/// How a connection ended in a worker's hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The client has gone.
+    Gone,
+    /// The client took nothing for too long.
+    Slow,
+}
+
+/// A connection that comes back.
+#[derive(Debug)]
+pub struct Returned {
+    /// Its socket.
+    pub socket: TcpStream,
+    /// What must be written to it before anything else.
+    pub unwritten: Bytes,
+    /// Where it is, once that is written.
+    pub spot: Spot,
+    /// How many events it was given, and how many were kept back as expired.
+    pub tally: crate::Tally,
+    /// When its next sign of life is due.
+    pub beat: Duration,
+    /// Why it comes back.
+    pub why: Why,
+}
+
+/// Whoever parked a connection. All of it is called on the worker's thread and must not block.
+pub trait Resident: Send {
+    /// Notes how far the connection has come. Called now and then.
+    fn moved_to(&self, place: Offset);
+    /// Takes it back.
+    fn come_back(self: Box<Self>, returned: Returned);
+    /// It has ended; its socket is closed already.
+    fn ended(self: Box<Self>, ended: Ended, tally: crate::Tally);
+}

@@ -1,0 +1,137 @@
+//! A seat: one connection in a worker's hands.
+
+use std::io::{ErrorKind, Write as _};
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes};
+use mio::net::TcpStream;
+use radial_protocol::Offset;
+use radial_protocol::filter::Filter;
+
+use super::class::ClassId;
+use super::hands::Leave;
+use super::mailbox::{ShardId, Stay};
+use crate::Tally;
+use crate::resident::{Ended, Resident, Spot, Why};
+
+/// A connection in a worker's hands.
+pub(crate) struct Seat {
+    pub(crate) stay: Stay,
+    pub(crate) shard: ShardId,
+    pub(crate) class: ClassId,
+    /// Where it stands in the list of its class.
+    pub(crate) rank: u32,
+    pub(crate) socket: TcpStream,
+    pub(crate) filter: Filter,
+    /// Where it is, if it is not where its shard is.
+    pub(crate) behind: Option<Box<Behind>>,
+    pub(crate) beat_at: Duration,
+    pub(crate) beat_every: Duration,
+    pub(crate) until: Duration,
+    pub(crate) tally: Tally,
+    pub(crate) told: Offset,
+    /// It has been given up already; nothing more is written to it.
+    pub(crate) is_leaving: bool,
+    pub(crate) resident: Box<dyn Resident>,
+}
+
+/// Where a connection is that has not had everything that its shard has.
+pub(crate) struct Behind {
+    pub(crate) spot: Spot,
+    /// What its socket did not take.
+    pub(crate) unwritten: Bytes,
+    /// Since when it takes nothing.
+    pub(crate) since: Duration,
+}
+
+impl Behind {
+    pub(crate) fn new(spot: Spot, unwritten: &[u8], since: Duration) -> Self {
+        Self { spot, unwritten: Bytes::copy_from_slice(unwritten), since }
+    }
+}
+
+/// What became of a write.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Wrote {
+    All,
+    /// So many bytes.
+    Part(usize),
+    Gone,
+}
+
+impl Seat {
+    /// Writes as much as the socket takes.
+    fn write(&mut self, bytes: &[u8]) -> Wrote {
+        write(&mut self.socket, bytes)
+    }
+
+    /// Goes on with what it could not write before.
+    pub(crate) fn write_rest(&mut self, now: Duration) -> Wrote {
+        let Some(behind) = &mut self.behind else { return Wrote::All };
+        let wrote = write(&mut self.socket, &behind.unwritten);
+        match wrote {
+            Wrote::All => behind.unwritten = Bytes::new(),
+            Wrote::Part(0) | Wrote::Gone => {}
+            Wrote::Part(len) => {
+                behind.unwritten.advance(len);
+                behind.since = now;
+            }
+        }
+        wrote
+    }
+
+    /// What its socket has for the hub, if that makes it leave.
+    pub(crate) fn what_came(&self) -> Option<Leave> {
+        match self.socket.peek(&mut [0]) {
+            Ok(0) => Some(Leave::Ended(Ended::Gone)),
+            Ok(_) => Some(Leave::Back(Why::Readable)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            Err(_) => Some(Leave::Ended(Ended::Gone)),
+        }
+    }
+
+    /// Whether its time has come, or its socket has taken nothing for too long.
+    pub(crate) fn is_due_to_leave(&self, now: Duration, slow_after: Duration) -> Option<Leave> {
+        if now >= self.until {
+            return Some(Leave::Back(Why::Time));
+        }
+        let stuck = self.behind.as_ref().filter(|behind| !behind.unwritten.is_empty())?;
+        let is_slow = now.saturating_sub(stuck.since) >= slow_after;
+        is_slow.then_some(Leave::Ended(Ended::Slow))
+    }
+
+    /// Writes to a connection that keeps up; what its socket does not take waits at this spot.
+    pub(crate) fn write_or_wait(
+        &mut self,
+        bytes: &[u8],
+        spot: Spot,
+        now: Duration,
+    ) -> Option<Leave> {
+        match self.write(bytes) {
+            Wrote::All => None,
+            Wrote::Part(written) => {
+                let rest = bytes.get(written..).unwrap_or_default();
+                self.behind = Some(Box::new(Behind::new(spot, rest, now)));
+                None
+            }
+            Wrote::Gone => {
+                self.is_leaving = true;
+                Some(Leave::Ended(Ended::Gone))
+            }
+        }
+    }
+}
+
+fn write(socket: &mut TcpStream, bytes: &[u8]) -> Wrote {
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        match socket.write(rest) {
+            Ok(0) => return Wrote::Gone,
+            Ok(len) => written += len,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Wrote::Part(written),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return Wrote::Gone,
+        }
+    }
+    Wrote::All
+}

@@ -1,0 +1,84 @@
+//! A plain socket under the HTTP library, which tells whether the library could write all it had.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// A plain socket.
+pub(crate) struct Plain {
+    socket: TcpStream,
+    stuck: Stuck,
+}
+
+/// Whether the last write did not go through: then the library still holds bytes for it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stuck(Arc<AtomicBool>);
+
+impl Stuck {
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn note<T>(&self, polled: Poll<T>) -> Poll<T> {
+        self.0.store(polled.is_pending(), Ordering::Relaxed);
+        polled
+    }
+}
+
+impl Plain {
+    pub(crate) fn new(socket: TcpStream) -> (Self, Stuck) {
+        let stuck = Stuck::default();
+        (Self { socket, stuck: stuck.clone() }, stuck)
+    }
+
+    pub(crate) fn into_inner(self) -> TcpStream {
+        self.socket
+    }
+}
+
+impl AsyncRead for Plain {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Plain {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.socket).poll_write(cx, buf);
+        self.stuck.note(polled)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
+        self.stuck.note(polled)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+}

@@ -1,0 +1,68 @@
+//! Where connections stay that only follow: with workers that own their sockets, without a task.
+//!
+//! What a worker does for a connection is written by its transport's encoding. For everything else
+//! the connection comes back and becomes a task again.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use radial_fanout::{Parked, Ringer, WorkerSettings, Workers};
+use radial_hub::Hub;
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+
+use crate::app::StreamSettings;
+
+/// A socket that takes nothing for so long is closed (protocol §5).
+pub(crate) const SLOW: Duration = Duration::from_mins(1);
+/// How often parked connections are looked over at most and at least; in between, so often that
+/// no sign of life is late by more than a part of its interval.
+const SWEEP_MIN: Duration = Duration::from_millis(5);
+const SWEEP_MAX: Duration = Duration::from_secs(1);
+const SWEEP_PART: u32 = 8;
+
+/// The workers, and the runtime that connections come back to.
+pub(crate) struct Parking {
+    workers: Workers,
+    runtime: Handle,
+    /// The tasks of connections that came back.
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Parking {
+    /// Starts a worker for each core that the process may use.
+    ///
+    /// # Errors
+    /// The system has no threads or descriptors left.
+    pub(crate) fn start(hub: &Arc<Hub>, settings: &StreamSettings) -> io::Result<Self> {
+        let (now, uptime, count) = (hub.runtime().clone(), hub.runtime().clone(), Arc::clone(hub));
+        let settings = WorkerSettings {
+            slow_after: SLOW,
+            sweep: (settings.heartbeat.min(settings.max_age) / SWEEP_PART)
+                .clamp(SWEEP_MIN, SWEEP_MAX),
+            now: Arc::new(move || now.now()),
+            uptime: Arc::new(move || uptime.uptime()),
+            count: Arc::new(move |tally| count.count_deliveries(tally)),
+        };
+        let cores = available_parallelism().map_or(1, usize::from);
+        let workers = Workers::start(cores, &settings)?;
+        Ok(Self { workers, runtime: Handle::current(), tasks: TaskTracker::new() })
+    }
+
+    /// Gives a connection to a worker.
+    pub(crate) fn park(&self, parked: Parked) -> Option<Ringer> {
+        self.workers.park(parked)
+    }
+
+    /// Lets a connection that came back go on as a task.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(task, &self.runtime);
+    }
+
+    /// Calls all of them back, and who comes later.
+    pub(crate) fn recall(&self) {
+        self.workers.recall();
+    }
+}

@@ -1,0 +1,130 @@
+//! A stream on a socket of its own: a task drives it while there is something special to do, and
+//! a worker has it while it only follows.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use radial_fanout::{Ended, Resident, Returned, Tally};
+use radial_protocol::Offset;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::SseStream;
+use super::encoding::{LAST_CHUNK, chunk, encoding};
+use crate::parking::SLOW;
+use crate::transport::life::Life;
+use crate::transport::linger::linger;
+
+impl AsRef<Life> for SseStream {
+    fn as_ref(&self) -> &Life {
+        &self.life
+    }
+}
+
+impl SseStream {
+    /// Drives the stream until it ends or rests; `head` goes out first.
+    pub(crate) async fn serve(self: Box<Self>, socket: TcpStream, mut head: Vec<u8>) {
+        let cut = self.life.cut();
+        tokio::select! {
+            () = async {
+                let mut stream = self;
+                chunk(&stream.take_first(), &mut head);
+                stream.drive(socket, head).await;
+            } => {}
+            () = cut => {}
+        }
+    }
+
+    async fn drive(mut self: Box<Self>, mut socket: TcpStream, mut out: Vec<u8>) {
+        loop {
+            chunk(&self.due_now(), &mut out);
+            if self.life.has_ended() {
+                out.extend_from_slice(LAST_CHUNK);
+            }
+            if let Err(reason) = write(&mut socket, &out).await {
+                return self.life.ended(reason);
+            }
+            out.clear();
+            if self.life.has_ended() {
+                // It is no longer open, whether or not the client has seen that.
+                drop(self);
+                return linger(socket).await;
+            }
+            if self.adding.is_none() && self.life.rests() {
+                return self.park(socket);
+            }
+            let due = tokio::select! {
+                due = self.next() => due,
+                () = closed(&socket) => return,
+            };
+            chunk(&due.unwrap_or_default(), &mut out);
+        }
+    }
+
+    fn park(self: Box<Self>, socket: TcpStream) {
+        // A socket that cannot be taken from the runtime is closed with its stream.
+        if let Ok(socket) = socket.into_std() {
+            let encoding = encoding(self.named);
+            Life::park(socket, encoding, self);
+        }
+    }
+
+    async fn go_on(self: Box<Self>, socket: std::net::TcpStream, unwritten: Bytes) {
+        let Ok(socket) = TcpStream::from_std(socket) else { return };
+        // What a client sends on its stream means nothing; it only must not wake anybody again.
+        if !forget_what_came(&socket) {
+            return;
+        }
+        let cut = self.life.cut();
+        tokio::select! {
+            () = self.drive(socket, unwritten.into()) => {}
+            () = cut => {}
+        }
+    }
+}
+
+impl Resident for SseStream {
+    fn moved_to(&self, place: Offset) {
+        self.life.moved_to(place);
+    }
+
+    fn come_back(mut self: Box<Self>, returned: Returned) {
+        self.life.come_back(&returned);
+        let app = Arc::clone(self.life.app());
+        app.parking.spawn(self.go_on(returned.socket, returned.unwritten));
+    }
+
+    fn ended(mut self: Box<Self>, ended: Ended, tally: Tally) {
+        self.life.ended_there(ended, tally);
+    }
+}
+
+/// Writes everything, or says why the stream ends.
+async fn write(socket: &mut TcpStream, mut bytes: &[u8]) -> Result<(), &'static str> {
+    while !bytes.is_empty() {
+        match timeout(SLOW, socket.write_buf(&mut bytes)).await {
+            Ok(Ok(written)) if written > 0 => {}
+            Ok(_) => return Err("client"),
+            Err(_) => return Err("slow"),
+        }
+    }
+    Ok(())
+}
+
+/// Resolves when the client has closed its side.
+async fn closed(socket: &TcpStream) {
+    while socket.readable().await.is_ok() && forget_what_came(socket) {}
+}
+
+/// Reads what has come, and forgets it; tells whether the client is still there.
+fn forget_what_came(socket: &TcpStream) -> bool {
+    let mut buffer = [0; 1_024];
+    loop {
+        match socket.try_read(&mut buffer) {
+            Ok(0) => return false,
+            Ok(_) => {}
+            Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
+        }
+    }
+}
