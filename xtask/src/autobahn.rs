@@ -9,6 +9,7 @@ use std::process::{Child, Stdio};
 
 use anyhow::Context as _;
 
+use crate::prepare;
 use crate::process::{self, command};
 use crate::repo::Workspace;
 
@@ -38,11 +39,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
     let target = Workspace::load(root)?.target_directory;
     let folder = target.join("autobahn");
     let packages = folder.join("python");
-    if !packages.join("kosoku").is_dir() {
-        let mut pip = command(root, "python3", &["-m", "pip", "install", "-q", "--target"]);
-        pip.arg(&packages).args(["--disable-pip-version-check", "--no-deps", RUNNER]);
-        process::run(pip).context("Python 3.11 or newer with pip is needed")?;
-    }
+    prepare::python_packages(root, &packages, &[RUNNER])?;
     let profile: &[&str] = if options.few { &[] } else { &["--release"] };
     let build = ["build", "--locked", "-p", "radial-websocket", "--example", "echo"];
     process::run(command(root, "cargo", &[&build, profile].concat()))?;

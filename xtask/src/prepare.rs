@@ -24,6 +24,25 @@ pub(crate) fn npm_packages(folder: &Path) -> anyhow::Result<()> {
     process::run(command(folder, "npm", &["ci", "--no-audit", "--no-fund"]))
 }
 
+/// Packages of Python in a folder, which is what `PYTHONPATH` takes; `wanted` are the words of `pip
+/// install` that name them. Installed anew when they are others than before.
+pub(crate) fn python_packages(root: &Path, folder: &Path, wanted: &[&str]) -> anyhow::Result<()> {
+    let note = folder.join("wanted");
+    let text = wanted.join("\n");
+    if std::fs::read_to_string(&note).is_ok_and(|found| found == text) {
+        println!("the packages are there already");
+        return Ok(());
+    }
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)?;
+    }
+    let mut pip = command(root, "python3", &["-m", "pip", "install", "-q", "--no-deps"]);
+    pip.args(["--disable-pip-version-check", "--target"]).arg(folder).args(wanted);
+    process::run(pip).context("Python 3.11 or newer with pip is needed")?;
+    std::fs::write(note, text)?;
+    Ok(())
+}
+
 /// Debian's Chromium for the browser tests.
 pub(crate) fn chromium() -> anyhow::Result<()> {
     if Path::new(CHROMIUM).exists() {

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::prepare;
 use crate::process::{self, Steps, command};
 use crate::repo::{self, Workspace};
+
+const PYTHON_LIST: &str = "packages/other-clients/python/requirements.txt";
 
 /// Runs every test; on a fresh Debian machine with Rust, Node and apt this is all it needs.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
@@ -17,12 +20,12 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
 pub(crate) fn run_steps(root: &Path, steps: &mut Steps) -> anyhow::Result<()> {
     let files = repo::files(root)?;
     let suites = node_packages(root, &files, "test");
-    for folder in crate::prepare::locked_folders(&files) {
+    for folder in prepare::locked_folders(&files) {
         let name = format!("npm ci in {folder}");
-        steps.run(name, || crate::prepare::npm_packages(&root.join(folder)))?;
+        steps.run(name, || prepare::npm_packages(&root.join(folder)))?;
     }
     if !suites.is_empty() {
-        steps.run("chromium", crate::prepare::chromium)?;
+        steps.run("chromium", prepare::chromium)?;
     }
     let cargo = |arguments: &[&str]| process::run(command(root, "cargo", arguments));
     steps.run("build", || cargo(&["build", "--workspace", "--locked"]))?;
@@ -33,14 +36,22 @@ pub(crate) fn run_steps(root: &Path, steps: &mut Steps) -> anyhow::Result<()> {
         return Ok(());
     }
     let binary = built(root, "radial")?;
+    let python = Workspace::load(root)?.target_directory.join("other-clients");
+    steps.run("python packages", || other_clients(root, &python))?;
     for suite in suites {
         steps.run(format!("npm test in {suite}"), || {
             let mut npm = command(&root.join(suite), "npm", &["test"]);
-            npm.env("RADIAL_BIN", &binary);
+            npm.env("RADIAL_BIN", &binary).env("PYTHONPATH", &python);
             process::run(npm)
         })?;
     }
     Ok(())
+}
+
+/// The packages of Python by which other people's clients are tried.
+fn other_clients(root: &Path, folder: &Path) -> anyhow::Result<()> {
+    let list = std::fs::read_to_string(root.join(PYTHON_LIST))?;
+    prepare::python_packages(root, folder, &list.lines().collect::<Vec<_>>())
 }
 
 /// The load that a small team is to expect, against the built hub. What is asserted has slack for

@@ -104,7 +104,17 @@ fn is_name(word: &str) -> bool {
 
 /// Whether a source, Rust or JavaScript, has a test of this name.
 fn is_test(text: &str, name: &str) -> bool {
-    text.contains(&format!("fn {name}(")) || text.contains(&format!("test('{name}'"))
+    text.contains(&format!("fn {name}(")) || text.lines().any(|line| names_test(line, name))
+}
+
+/// Whether a line of JavaScript names a test: after `test(` or `test.each(…)(`, or alone on it.
+fn names_test(line: &str, name: &str) -> bool {
+    let line = line.trim_start();
+    let is_call = line.starts_with("test");
+    ['\'', '`'].iter().any(|quote| {
+        let quoted = format!("{quote}{name}{quote}");
+        line.starts_with(&quoted) || (is_call && line.contains(&format!("({quoted},")))
+    })
 }
 
 /// The text of every Rust source of the workspace.
