@@ -132,6 +132,11 @@ async fn the_examples_of_the_protocol_are_true() {
 }
 
 #[tokio::test]
+async fn the_examples_of_the_transports_are_true() {
+    check("docs/transports.md").await;
+}
+
+#[tokio::test]
 async fn the_examples_of_the_readme_are_true() {
     check("README.md").await;
 }
