@@ -74,7 +74,7 @@ export class Publisher {
 
   async acknowledge(eventIds: readonly string[]): Promise<void> {
     if (!(await this.#onStream({ op: 'ack', eventIds }))) {
-      await this.post('/api/sse/acks', { eventIds });
+      await this.post('/api/sse/acks', { eventIds, ...this.#settings.identity });
     }
   }
 

@@ -1,8 +1,11 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { startContractServer } from '../contract-server.js';
 import { startHub, type HubProcess } from '../hub-process.js';
 import { createWorld, holds, idsOf, launch, stateOf, type World } from './browser.js';
+
+// Seven pages of a browser on a machine that does other things too.
+vi.setConfig({ testTimeout: 120_000 });
 
 let browser: Browser;
 let hub: HubProcess;
@@ -117,6 +120,50 @@ test('a leader that is put away lets another lead, and comes back to what it mis
   await holds(leader, 'radial.ids.length === 3');
   expect(await idsOf(leader)).toEqual(expected);
   expect((await stateOf(leader)).role).toBe('follower');
+});
+
+/** A page that leads, another that follows, and an event that both have had. */
+async function openTwo() {
+  const leader = await world.open({ ...QUICK, transports: ['sse'] });
+  await holds(leader, CONNECTED);
+  const other = await world.open({ ...QUICK, transports: ['sse'] });
+  await holds(other, CONNECTED);
+  const expected = [await publish()];
+  for (const page of [leader, other]) await holds(page, 'radial.ids.length === 1');
+  return { leader, other, expected };
+}
+const LEADS = `client.getState().role === 'leader' && ${CONNECTED}`;
+
+test('a leader that is frozen lets another lead within a second, and follows when it thaws', async () => {
+  const { leader, other, expected } = await openTwo();
+  // The browser's own freezing cannot be had on command while a page is visible.
+  await leader.evaluate('document.dispatchEvent(new Event("freeze"))');
+  const frozen = Date.now();
+  await holds(other, LEADS);
+  expect(Date.now() - frozen).toBeLessThan(1_000);
+  expected.push(await publish());
+  await holds(other, 'radial.ids.length === 2');
+  await leader.evaluate('document.dispatchEvent(new Event("resume"))');
+  await holds(leader, 'client.getState().role === "follower" && radial.ids.length === 2');
+  expected.push(await publish());
+  for (const page of [leader, other]) await holds(page, 'radial.ids.length === 3');
+  for (const page of [leader, other]) expect(await idsOf(page)).toEqual(expected);
+  expect(await leader.evaluate('radial.gaps')).toEqual([]);
+});
+
+test('a leader that hangs is replaced, and steps back when it goes on', async () => {
+  const { leader, other, expected } = await openTwo();
+  const devtools = await world.context.newCDPSession(leader);
+  await devtools.send('Debugger.enable');
+  await devtools.send('Debugger.pause');
+  await holds(other, LEADS);
+  expected.push(await publish());
+  await holds(other, 'radial.ids.length === 2');
+  await devtools.send('Debugger.disable');
+  await holds(leader, `client.getState().role === 'follower' && radial.ids.length === 2`);
+  expected.push(await publish());
+  for (const page of [leader, other]) await holds(page, 'radial.ids.length === 3');
+  for (const page of [leader, other]) expect(await idsOf(page)).toEqual(expected);
 });
 
 test('a proxy that cuts every three seconds costs no event', async () => {

@@ -81,7 +81,7 @@ export async function createWorld(browser: Browser, target: string): Promise<Wor
 
 /** Waits until an expression holds in the page. */
 export const holds = (page: Page, expression: string) =>
-  page.waitForFunction(expression, undefined, { timeout: 15_000, polling: 20 });
+  page.waitForFunction(expression, undefined, { timeout: 30_000, polling: 20 });
 export const idsOf = (page: Page): Promise<string[]> =>
   page.evaluate('radial.ids') as Promise<string[]>;
 export const stateOf = (page: Page): Promise<any> =>

@@ -200,6 +200,18 @@ describe.each(['sse', 'websocket'] as const)('a stream over %s', (transport) => 
     expect(seen.states.at(-1)).toBe('failed');
   });
 
+  test('passes on what the hub says of flags and polling', async () => {
+    const hub = createFakeHub();
+    const { client } = connect(hub, options);
+    const configs: unknown[] = [];
+    client.on('config', (config) => configs.push(config));
+    await hub.advance(0);
+    const config = { flags: { beta: true }, polling: { intervalMs: 10_000 } };
+    hub.core.streams.forEach((stream) => stream.send('config', config));
+    await hub.advance(0);
+    expect(configs).toEqual([config]);
+  });
+
   test('tells what was shed', async () => {
     const hub = createFakeHub();
     const { client } = connect(hub, options);
@@ -245,10 +257,13 @@ describe.each(['sse', 'websocket'] as const)('a stream over %s', (transport) => 
   test('acknowledges and publishes where it can, and by a request where it cannot', async () => {
     const hub = createFakeHub();
     const paths: string[] = [];
+    const acks: unknown[] = [];
     const { client, seen } = connect(hub, {
       ...options,
+      sessionId: 'ada-1',
       fetch: (input, init) => {
         if (init?.method === 'POST') paths.push(new URL(String(input)).pathname);
+        if (paths.at(-1) === '/api/sse/acks') acks.push(JSON.parse(String(init?.body)));
         return hub.fetch(input, init);
       },
     });
@@ -257,6 +272,7 @@ describe.each(['sse', 'websocket'] as const)('a stream over %s', (transport) => 
     void client.publish({ type: 'a.b', data: {}, eventId: '2' });
     await hub.advance(100);
     expect(hub.acks).toEqual(['1']);
+    expect(acks).toEqual(transport === 'sse' ? [{ eventIds: ['1'], sessionId: 'ada-1' }] : []);
     expect(seen.ids).toEqual(['1', '2']);
     expect(paths).toEqual(transport === 'sse' ? ['/api/sse/events', '/api/sse/acks'] : []);
     client.disconnect();
