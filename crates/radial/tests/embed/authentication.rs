@@ -4,8 +4,10 @@ use axum::Router;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
 use axum::routing::get;
+use radial::protocol::grants::Operator;
 use radial::protocol::names::UserId;
 use radial::{Denied, Grants, Pattern, Radial};
+use radial_testkit::Stream;
 use radial_testkit::websocket::WebSocket;
 use serde_json::json;
 
@@ -25,6 +27,7 @@ async fn who(request: Parts) -> Result<Grants, Denied> {
         publish: vec![Pattern::All],
         subscribe: vec![Pattern::All],
         channels: vec![Pattern::All],
+        operator: (user == "root").then_some(Operator::Tenant),
         ..Grants::nothing(acme())
     })
 }
@@ -103,6 +106,31 @@ async fn a_websocket_that_opens_bare_sends_a_token_that_the_application_knows() 
     }
     let refused = WebSocket::open(served.address, "/hub/api/ws", &[("authorization", "Bearer x")]);
     assert_eq!(refused.await.unwrap().err().unwrap().status, 401);
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn limits_and_revocations_count_for_whom_the_application_lets_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let builder = Radial::builder().data(folder.path()).option("hub.tenants", "acme");
+    let builder = builder.option("rates.connections_user", "1");
+    let hub = builder.authenticate(who).build().await.unwrap();
+    let served = Served::start(Router::new().nest("/hub", hub.router())).await;
+    let (path, ada) = ("/hub/api/sse/events", [("authorization", "Bearer user-ada")]);
+    let mut stream = Stream::open(served.address, path, &ada).await.unwrap();
+    stream.until(|frame| frame.is_control("live")).await.unwrap();
+    assert_eq!(Stream::open(served.address, path, &ada).await.unwrap().status, 429);
+    let bob = [("authorization", "Bearer user-bob")];
+    assert_eq!(Stream::open(served.address, path, &bob).await.unwrap().status, 200);
+
+    let root = [("authorization", "Bearer user-root"), ("content-type", "application/json")];
+    let revoke = json!({"userId": "ada"}).to_string();
+    assert!(served.post("/hub/api/admin/revocations", &root, &revoke).await.status < 300);
+    let rest = stream.until(|frame| frame.is_control("goodbye")).await.unwrap();
+    assert_eq!(rest.last().unwrap().json().unwrap()["reason"], "revoked");
+    // The application says not when it signed her in, so nothing tells this from before.
+    assert_eq!(served.get("/hub/api/poll", &ada).await.status, 401);
+    assert_eq!(served.get("/hub/api/poll", &bob).await.status, 200);
     hub.stop().await;
 }
 

@@ -126,6 +126,24 @@ async fn a_listener_inside_goes_on_from_a_cursor_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_listener_inside_is_told_of_what_cannot_be_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = hub(&folder).await;
+    hub.emit(&acme(), &note("one")).await.unwrap();
+    let everything = radial::protocol::filter::Selection {
+        channels: vec![radial::Pattern::All],
+        types: vec![radial::Pattern::All],
+    };
+    let elsewhere = Start::After("AAAAAAAAAAA.1".parse().unwrap());
+    let (callback, mut inside) = listener();
+    let _listening = hub.subscribe_to(&acme(), everything, elsewhere, callback).await.unwrap();
+    let told = timeout(PATIENCE, inside.recv()).await.unwrap().unwrap();
+    let reason = radial::protocol::control::GapReason::Epoch;
+    assert!(matches!(&told, Delivery::Gap(gap) if gap.reason == reason), "{told:?}");
+    hub.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_emitted_is_checked_like_what_is_published() {
     let folder = tempfile::tempdir().unwrap();
     let hub = hub(&folder).await;
