@@ -158,6 +158,17 @@ describe.each(['sse', 'websocket'] as const)('a stream over %s', (transport) => 
     expect(client.getStats()).toMatchObject({ quality: 'excellent', reconnects: 0 });
   });
 
+  test('is judged by the beat of its hub, where that is slower than the limit', async () => {
+    const hub = createFakeHub({ heartbeatMs: 50_000 });
+    connect(hub, options);
+    await hub.advance(51_000);
+    hub.core.streams.forEach((stream) => stream.mute(true));
+    await hub.advance(95_000);
+    expect(hub.opened).toBe(1);
+    await hub.advance(10_000);
+    expect(hub.opened).toBe(2);
+  });
+
   test('is given a round of grace after a sleep, because what arrived was not read yet', async () => {
     const hub = createFakeHub();
     const { client } = connect(hub, options);
