@@ -13,6 +13,7 @@ mod earlier;
 mod entities;
 mod history;
 mod hub;
+mod overload;
 mod publish;
 mod runtime;
 mod sameness;

@@ -2,11 +2,11 @@
 
 use radial_fanout::Timeline;
 use radial_log::{
-    Append, AppendError, ENTITY_STATE_BYTES_MAX, Entry, Outcome, Refused, RefusedReason,
+    Append, AppendError, Backlog, ENTITY_STATE_BYTES_MAX, Entry, Outcome, Refused, RefusedReason,
 };
 use radial_protocol::answer::Accepted;
 use radial_protocol::envelope::PublishRequest;
-use radial_protocol::event::Persistence;
+use radial_protocol::event::{Head, Persistence};
 use radial_protocol::grants::Grants;
 use radial_protocol::names::EventId;
 use radial_protocol::problem::Current;
@@ -43,11 +43,11 @@ impl Hub {
         self.check_credential(grants)?;
         self.check_open()?;
         let timeline = self.timeline(&grants.tenant)?;
-        let now = self.runtime.now();
+        let (now, backlog) = (self.runtime.now(), self.log.backlog());
         let mut results: Vec<Option<PublishResult>> = Vec::with_capacity(requests.len());
         let (mut entries, mut expected) = (Vec::new(), Vec::new());
         for (index, request) in requests.into_iter().enumerate() {
-            let entry = request.and_then(|request| self.admit(grants, &request));
+            let entry = request.and_then(|request| self.admit(grants, &request, &backlog));
             results.push(match entry {
                 Err(problem) => Some(Err(problem)),
                 Ok(entry) if entry.draft.head.persistence == Persistence::Live => {
@@ -104,10 +104,10 @@ impl Hub {
         self.check_credential(grants)?;
         self.check_open()?;
         let timeline = self.timeline(&grants.tenant)?;
-        let now = self.runtime.now();
+        let (now, backlog) = (self.runtime.now(), self.log.backlog());
         let mut entries = Vec::with_capacity(requests.len());
         for (index, request) in requests.into_iter().enumerate() {
-            let entry = request.and_then(|request| self.admit(grants, &request));
+            let entry = request.and_then(|request| self.admit(grants, &request, &backlog));
             entries.push(entry.map_err(|mut problem| {
                 problem.detail = format!("event {index} of the batch: {}", problem.detail);
                 problem
@@ -145,8 +145,16 @@ impl Hub {
         timeline.publish(events, window);
     }
 
-    fn admit(&self, grants: &Grants, request: &PublishRequest) -> Result<Entry, Problem> {
-        admit(&self.registry, grants, request, &self.runtime)
+    fn admit(
+        &self,
+        grants: &Grants,
+        request: &PublishRequest,
+        backlog: &Backlog,
+    ) -> Result<Entry, Problem> {
+        let entry = admit(&self.registry, grants, request, &self.runtime)?;
+        let Head { persistence, priority, .. } = entry.draft.head;
+        self.check_load(backlog, persistence, priority)?;
+        Ok(entry)
     }
 
     async fn append(

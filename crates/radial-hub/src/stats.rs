@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use radial_protocol::event::Persistence;
+use radial_protocol::event::{Persistence, Priority};
 use radial_protocol::problem::Code;
 
 use crate::behind::ShedReason;
 
 /// A page with so many due events is a warning (protocol §5).
 const LARGE_PAGE: usize = 800;
+
+/// The priorities in their order.
+const PRIORITIES: [&str; 4] = ["low", "normal", "high", "critical"];
 
 /// Counters since the start; never reset.
 #[derive(Debug, Default)]
@@ -24,6 +27,7 @@ pub struct Stats {
     shed_by_lag: AtomicU64,
     shed_for_memory: AtomicU64,
     large_pages: AtomicU64,
+    overloaded: [AtomicU64; 4],
     refused_events: Mutex<ByCode>,
     refused_requests: Mutex<ByCode>,
 }
@@ -52,6 +56,8 @@ pub struct Tallies {
     pub shed_for_memory: u64,
     /// Pages with 800 due events or more, once per connection.
     pub large_pages: u64,
+    /// Events refused because too much was waiting for its commit, by priority.
+    pub overloaded: Vec<(&'static str, u64)>,
     /// Events refused, by problem code.
     pub refused_events: Vec<(&'static str, u64)>,
     /// Requests of any kind refused as a whole, by problem code.
@@ -71,6 +77,12 @@ impl Stats {
 
     pub(crate) fn deduplicate(&self) {
         self.deduplicated.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn overload(&self, priority: Priority) {
+        if let Some(counter) = self.overloaded.get(priority as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn refuse_event(&self, code: Code) {
@@ -121,6 +133,7 @@ impl Stats {
             shed_by_lag: load(&self.shed_by_lag),
             shed_for_memory: load(&self.shed_for_memory),
             large_pages: load(&self.large_pages),
+            overloaded: PRIORITIES.into_iter().zip(self.overloaded.iter().map(load)).collect(),
             refused_events: list(&self.refused_events),
             refused_requests: list(&self.refused_requests),
         }

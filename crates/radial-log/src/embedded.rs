@@ -14,8 +14,8 @@ use crate::committer::{Committer, Counters};
 use crate::disk::{Disk, DiskFile};
 use crate::entity_pages;
 use crate::event_log::{
-    Append, AppendError, AppendFuture, Bounds, EntityPages, EntitySelection, EventLog, Health,
-    OnCommit, Outcome, Page, PageLimit, ReadError, Usage,
+    Append, AppendError, AppendFuture, Backlog, Bounds, EntityPages, EntitySelection, EventLog,
+    Health, OnCommit, Outcome, Page, PageLimit, ReadError, Usage,
 };
 use crate::flusher::{FlushQueue, Flusher};
 use crate::queue::{CommitQueue, Waiting};
@@ -123,7 +123,8 @@ impl EmbeddedLog {
             .map(|(id, row)| (id.clone(), Arc::new(Tenant::new(id, row))))
             .collect();
         let tenants = Arc::new(RwLock::new(tenants));
-        let (queue, flushes) = (Arc::<CommitQueue>::default(), Arc::<FlushQueue>::default());
+        let queue = Arc::new(CommitQueue::new(settings.waiting_events, settings.waiting_bytes));
+        let flushes = Arc::<FlushQueue>::default();
         let counters = Arc::<Counters>::default();
         let store = Arc::new(store);
         let committer = Committer {
@@ -284,6 +285,10 @@ impl EventLog for EmbeddedLog {
             all += tenant.usage();
         }
         all
+    }
+
+    fn backlog(&self) -> Backlog {
+        self.queue.backlog()
     }
 
     fn health(&self) -> Health {

@@ -220,6 +220,34 @@ impl std::ops::AddAssign for Usage {
     }
 }
 
+/// What was taken and is not committed yet, of all tenants, and how much that may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Events.
+    pub events: usize,
+    /// The most events; beyond, appends are refused.
+    pub events_max: usize,
+    /// About the bytes of memory that they take.
+    pub bytes: usize,
+    /// The most bytes; beyond, appends are refused.
+    pub bytes_max: usize,
+}
+
+impl Backlog {
+    /// Whether at least so many hundredths of either limit are used.
+    pub fn has_reached(&self, percent: usize) -> bool {
+        let reached = |used: usize, most: usize| {
+            used.saturating_mul(100) >= most.saturating_mul(percent) && most > 0
+        };
+        reached(self.events, self.events_max) || reached(self.bytes, self.bytes_max)
+    }
+
+    /// Whether nothing more is taken.
+    pub fn is_full(&self) -> bool {
+        self.has_reached(100)
+    }
+}
+
 /// Whether the log does its work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
@@ -337,6 +365,9 @@ pub trait EventLog: Send + Sync {
 
     /// What all tenants take together, as of the last half second; the hub's own is not counted.
     fn usage(&self) -> Usage;
+
+    /// What waits for its commit now. Cheap: it is asked at every publish.
+    fn backlog(&self) -> Backlog;
 
     /// Whether the log does its work.
     fn health(&self) -> Health;

@@ -45,8 +45,8 @@ pub use disk::{Disk, DiskFile, RealDisk};
 pub use embedded::{Config, EmbeddedLog, OpenError};
 pub use entity::{Change, Conflict, ENTITY_STATE_BYTES_MAX, Effect, Refused, RefusedReason};
 pub use event_log::{
-    Append, AppendError, AppendFuture, Bounds, Entity, EntityPages, EntitySelection, Entry,
-    EventLog, Fingerprint, Health, Item, Missing, MissingReason, OnCommit, Outcome, Page,
+    Append, AppendError, AppendFuture, Backlog, Bounds, Entity, EntityPages, EntitySelection,
+    Entry, EventLog, Fingerprint, Health, Item, Missing, MissingReason, OnCommit, Outcome, Page,
     PageLimit, ReadError, Repeat, Standing, Usage,
 };
 pub use renewal::renew_epochs;

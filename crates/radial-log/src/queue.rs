@@ -1,17 +1,15 @@
 //! Between publishers and the committer: appends in the order in which they were decided.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use radial_protocol::TenantId;
 
-use crate::event_log::AppendError;
+use crate::event_log::{AppendError, Backlog};
 use crate::record::Placed;
 use crate::slot::Slot;
 use crate::tenant::Tenant;
-
-/// The most bytes of events that may wait for storage; publishes beyond are refused.
-pub(crate) const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// An append that waits for its commit.
 #[derive(Debug)]
@@ -33,7 +31,8 @@ impl Drop for Waiting {
 #[derive(Debug, Default)]
 struct Inner {
     waiting: Vec<Waiting>,
-    bytes: usize,
+    /// How many events the committer has in its hands, and their bytes.
+    committing: (usize, usize),
     /// Whether the committer sleeps until something is pushed.
     asleep: bool,
     closed: bool,
@@ -54,13 +53,40 @@ pub(crate) enum Room {
 }
 
 /// The queue itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct CommitQueue {
     inner: Mutex<Inner>,
     changed: Condvar,
+    /// What waits, that in the committer's hands included: read without the lock, changed under it.
+    events: AtomicUsize,
+    bytes: AtomicUsize,
+    events_max: usize,
+    bytes_max: usize,
 }
 
 impl CommitQueue {
+    /// A queue in which so much may wait; publishes beyond are refused.
+    pub(crate) fn new(events_max: usize, bytes_max: usize) -> Self {
+        Self {
+            inner: Mutex::default(),
+            changed: Condvar::new(),
+            events: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            events_max,
+            bytes_max,
+        }
+    }
+
+    /// What waits, and what may.
+    pub(crate) fn backlog(&self) -> Backlog {
+        Backlog {
+            events: self.events.load(Ordering::Relaxed),
+            events_max: self.events_max,
+            bytes: self.bytes.load(Ordering::Relaxed),
+            bytes_max: self.bytes_max,
+        }
+    }
+
     /// Says whether an append may be decided now. The hub's own are few and small, and what it must
     /// remember is not refused for what others fill.
     pub(crate) fn admits(&self, tenant: &TenantId) -> Result<(), AppendError> {
@@ -69,7 +95,7 @@ impl CommitQueue {
         match &inner.refusal {
             Some(refusal) => Err(refusal.clone()),
             None if inner.closed => Err(AppendError::Closed),
-            None if inner.bytes >= WAITING_BYTES_MAX && !own => Err(AppendError::Overloaded),
+            None if self.backlog().is_full() && !own => Err(AppendError::Overloaded),
             None => match &inner.room {
                 Room::OwnOnly(what) if !own => Err(AppendError::Full(what.clone())),
                 Room::None(what) => Err(AppendError::Full(what.clone())),
@@ -88,7 +114,8 @@ impl CommitQueue {
             waiting.slot.complete(Err(refusal));
             return;
         }
-        inner.bytes += bytes_of(&waiting);
+        self.events.fetch_add(waiting.placed.len(), Ordering::Relaxed);
+        self.bytes.fetch_add(bytes_of(&waiting), Ordering::Relaxed);
         inner.waiting.push(waiting);
         let wake = std::mem::take(&mut inner.asleep);
         drop(inner);
@@ -97,14 +124,20 @@ impl CommitQueue {
         }
     }
 
-    /// Waits for appends and takes them all; `None` once the queue is closed and empty.
+    /// Waits for appends and takes them all; `None` once the queue is closed and empty. What was
+    /// taken before has been committed: only one thread takes.
     ///
     /// With a limit it comes back empty-handed after so long.
     pub(crate) fn take(&self, wait_max: Option<Duration>) -> Option<Vec<Waiting>> {
         let mut inner = self.lock();
+        let (events, bytes) = std::mem::take(&mut inner.committing);
+        self.events.fetch_sub(events, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         loop {
             if !inner.waiting.is_empty() {
-                inner.bytes = 0;
+                // All that waits is taken, and whoever took the last has come back.
+                let backlog = self.backlog();
+                inner.committing = (backlog.events, backlog.bytes);
                 return Some(std::mem::take(&mut inner.waiting));
             }
             if inner.closed {
@@ -152,7 +185,9 @@ impl CommitQueue {
     pub(crate) fn refuse(&self, refusal: &AppendError) {
         let mut inner = self.lock();
         inner.refusal = Some(refusal.clone());
-        inner.bytes = 0;
+        inner.committing = (0, 0);
+        self.events.store(0, Ordering::Relaxed);
+        self.bytes.store(0, Ordering::Relaxed);
         let refused = std::mem::take(&mut inner.waiting);
         drop(inner);
         for waiting in refused {

@@ -60,6 +60,10 @@ pub struct Settings {
     pub reserve_bytes: u64,
     /// How much of the store's file is kept in memory.
     pub cache_bytes: usize,
+    /// The most events that may wait for their commit; appends beyond are refused.
+    pub waiting_events: usize,
+    /// The most bytes that they may take in memory.
+    pub waiting_bytes: usize,
 }
 
 impl Settings {
@@ -79,7 +83,7 @@ impl Settings {
 
 impl Default for Settings {
     /// Durable; each tenant as [`Retention::default`] says; no quota; 256 MiB left on the disk; a cache
-    /// of 16 MiB.
+    /// of 16 MiB; 100,000 events or 64 MiB may wait.
     fn default() -> Self {
         Self {
             durability: Durability::Durable,
@@ -88,6 +92,8 @@ impl Default for Settings {
             quota_bytes: None,
             reserve_bytes: 256 * 1024 * 1024,
             cache_bytes: 16 * 1024 * 1024,
+            waiting_events: 100_000,
+            waiting_bytes: 64 * 1024 * 1024,
         }
     }
 }

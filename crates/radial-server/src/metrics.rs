@@ -10,7 +10,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use radial_hub::{Readiness, Tallies};
-use radial_log::Usage;
+use radial_log::{Backlog, Usage};
 
 use crate::app::App;
 
@@ -24,6 +24,7 @@ pub(crate) fn text(app: &App) -> String {
         streams: connections.streams.load(Ordering::Relaxed),
         streams_opened: connections.streams_opened.load(Ordering::Relaxed),
         usage: app.hub.usage(),
+        backlog: app.hub.backlog(),
         timeline_bytes: app.hub.timeline_memory().used_bytes() as u64,
         timeline_budget_bytes: app.hub.timeline_memory().budget_bytes() as u64,
         limited: app.rates.tallies(),
@@ -50,6 +51,7 @@ struct Snapshot {
     streams: u64,
     streams_opened: u64,
     usage: Usage,
+    backlog: Backlog,
     timeline_bytes: u64,
     timeline_budget_bytes: u64,
     limited: Vec<(&'static str, u64)>,
@@ -174,7 +176,28 @@ impl Snapshot {
     /// What is kept, in memory and on the disk.
     fn encode_kept(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         encode_memory(encoder, self.timeline_bytes, self.timeline_budget_bytes)?;
-        encode_usage(encoder, &self.usage)
+        encode_usage(encoder, &self.usage)?;
+        self.encode_backlog(encoder)
+    }
+
+    /// What waits for the disk, and what was refused for it.
+    fn encode_backlog(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Backlog { events, events_max, bytes, bytes_max } = self.backlog;
+        for (name, help, value) in [
+            ("waiting_events", "Events that wait for the disk.", events),
+            ("waiting_events_max", "How many may.", events_max),
+            ("waiting_bytes", "The bytes of memory that they take.", bytes),
+            ("waiting_bytes_max", "How many they may.", bytes_max),
+        ] {
+            gauge(encoder, name, help, value as u64)?;
+        }
+        counters(
+            encoder,
+            "overloaded_events",
+            "Events refused because too much was waiting for the disk, by priority.",
+            "priority",
+            &self.tallies.overloaded,
+        )
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use radial_log::{
-    Append, AppendError, AppendFuture, Bounds, Clock, EmbeddedLog, EntityPages, EntitySelection,
-    EventLog, Health, Page, PageLimit, ReadError, RealDisk, Settings,
+    Append, AppendError, AppendFuture, Backlog, Bounds, Clock, EmbeddedLog, EntityPages,
+    EntitySelection, EventLog, Health, Page, PageLimit, ReadError, RealDisk, Settings,
 };
 use radial_protocol::grants::{Credential, CredentialKind, Grants};
 use radial_protocol::names::{Id, UserId};
@@ -57,6 +57,10 @@ impl EventLog for RefusingLog {
 
     fn usage(&self) -> radial_log::Usage {
         radial_log::Usage::default()
+    }
+
+    fn backlog(&self) -> Backlog {
+        self.log.backlog()
     }
 
     fn health(&self) -> Health {

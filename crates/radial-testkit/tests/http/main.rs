@@ -21,6 +21,7 @@ mod limits;
 mod mutation;
 mod operate;
 mod operators;
+mod overload;
 mod poll;
 mod requests;
 mod routed;

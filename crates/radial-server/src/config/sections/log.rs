@@ -73,6 +73,20 @@ pub(super) const SECTION: Section = Section {
             "While the disk has less than this left, publishes are answered 507.",
             "1GiB",
         ),
+        option(
+            "log.waiting_events",
+            count(|c| &mut c.log.waiting_events, 10, 100_000_000),
+            "How many events may wait for the disk. Of priority `low` events are refused at a half of it, \
+             of `normal` at three quarters, of `high` at nine tenths, and of `critical` beyond it (503 \
+             `overloaded`).",
+            "20000",
+        ),
+        option(
+            "log.waiting_bytes",
+            bytes(|c| &mut c.log.waiting_bytes, MIB, 1024 * 1024 * MIB),
+            "The same in bytes of memory.",
+            "256MiB",
+        ),
     ],
     lists: &[],
 };
