@@ -35,11 +35,8 @@ export function createSseParser(
 
   function line(text: string): void {
     if (text === '') return dispatch();
-    const colon = text.indexOf(':');
-    if (colon === 0) return;
-    const field = colon < 0 ? text : text.slice(0, colon);
-    let value = colon < 0 ? '' : text.slice(colon + 1);
-    if (value.startsWith(' ')) value = value.slice(1);
+    // A line that begins with a colon is a comment: a field without a name.
+    const [, field, value = ''] = /^([^:]*):? ?(.*)$/s.exec(text) ?? [];
     if (field === 'data') {
       data.push(value);
       size += value.length;

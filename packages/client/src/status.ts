@@ -42,14 +42,8 @@ export function stateOf(
   const waits = shared !== undefined && wanted && isLedOnly(machine);
   const idle = status === 'disconnected' || status === 'failed';
   const own = { status, transport: idle ? null : transport, attempt, nextRetryAt, error };
-  const led = {
-    status: 'connecting',
-    attempt: 0,
-    nextRetryAt: null,
-    error: null,
-    ...shared,
-    transport: 'shared',
-  } as const;
+  // Put away, it has no attempt, wait or error of its own.
+  const led = { ...own, status: 'connecting', ...shared, transport: 'shared' } as const;
   return Object.freeze({
     ...(waits ? led : own),
     role,
