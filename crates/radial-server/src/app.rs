@@ -73,6 +73,8 @@ pub(crate) struct Web {
 /// How streams are kept.
 #[derive(Clone, Debug)]
 pub(crate) struct StreamSettings {
+    /// Whether event streams are compressed for those who take that.
+    pub(crate) gzip: bool,
     pub(crate) heartbeat: Duration,
     pub(crate) retry: Duration,
     pub(crate) max_age: Duration,
@@ -105,6 +107,7 @@ impl App {
         let seed = hub.runtime().random();
         let stream = StreamSettings {
             heartbeat: config.stream.heartbeat,
+            gzip: config.stream.gzip,
             retry: config.stream.retry,
             max_age: config.stream.max_age,
             token_warning_ms: u64::try_from(config.stream.token_warning.as_millis())

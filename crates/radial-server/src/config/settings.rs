@@ -145,6 +145,8 @@ pub struct Stream {
     pub max_age: Duration,
     /// How long before its end a credential is told of. Default 1 minute; 0 to 1 day.
     pub token_warning: Duration,
+    /// Whether event streams are compressed for clients that take that. Default true.
+    pub gzip: bool,
 }
 
 /// How log lines are written.
@@ -281,6 +283,7 @@ impl Default for Stream {
             retry: Duration::from_secs(2),
             max_age: Duration::from_hours(1),
             token_warning: Duration::from_mins(1),
+            gzip: true,
         }
     }
 }

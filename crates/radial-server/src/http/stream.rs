@@ -20,7 +20,7 @@ use super::takeover::{MayTakeOver, Takeover};
 use crate::app::App;
 use crate::connections::SocketCut;
 use crate::transport::life::Opening;
-use crate::transport::sse::SseStream;
+use crate::transport::sse::{Form, SseStream, accepts_gzip};
 
 pub(crate) async fn stream(
     State(app): State<Arc<App>>,
@@ -52,11 +52,12 @@ pub(crate) async fn stream(
         permit: app.rates.open(&grants, arrival.address)?,
         open: extensions.get::<OpenSocket>().cloned(),
     };
+    let form = Form { named, gzip: app.stream.gzip && accepts_gzip(headers) };
     let mut response = Response::new(Body::empty());
     let request = SubscribeRequest { selection, start, snapshot };
     let subscription = app.hub.subscribe(grants, request).await?;
     if asked.method() != Method::HEAD {
-        let stream = SseStream::open(&app, subscription, opening, named);
+        let stream = SseStream::open(&app, subscription, opening, form);
         if extensions.get::<MayTakeOver>().is_some() && asked.version() == Version::HTTP_11 {
             let takeover = Takeover::new(|socket, head| Box::new(stream).serve(socket, head));
             response.extensions_mut().insert(takeover);
@@ -64,11 +65,17 @@ pub(crate) async fn stream(
             *response.body_mut() = stream.into_body();
         }
     }
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    let answer = response.headers_mut();
+    answer.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    answer.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    if app.stream.gzip {
+        answer.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    if form.gzip {
+        answer.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     // Asks proxies of the nginx family not to hold frames back.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    answer.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
 

@@ -89,7 +89,7 @@ impl Life {
         let Opening { transport, client, address, request, socket, cookies, permit, open } =
             opening;
         let open_socket = open;
-        tracing::info!(
+        tracing::debug!(
             connection = %id,
             request,
             %address,
@@ -331,7 +331,7 @@ impl Life {
 impl Drop for Life {
     fn drop(&mut self) {
         self.app.connections.streams.fetch_sub(1, Ordering::Relaxed);
-        tracing::info!(
+        tracing::debug!(
             connection = %self.open.connection.opening.id,
             request = self.request,
             tenant = %self.subscription.tenant(),

@@ -4,6 +4,7 @@ use radial_protocol::control::Polling;
 
 pub(crate) mod life;
 mod linger;
+mod packing;
 mod replay;
 pub(crate) mod sse;
 pub(crate) mod websocket;

@@ -4,17 +4,19 @@
 //! of the HTTP library.
 
 mod encoding;
+mod form;
 mod socket;
 
 use std::sync::Arc;
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use radial_hub::{Earlier, Frame, Start, Subscription};
 use radial_protocol::control::{Control, Fallback, GoodbyeReason};
 use radial_protocol::filter::Selection;
 use radial_protocol::{Problem, sse};
 
+pub(crate) use self::form::{Form, accepts_gzip};
 use super::life::{Due, Life, Opening};
 use super::replay;
 use crate::app::App;
@@ -23,8 +25,7 @@ use crate::connections::{Change, Order};
 /// An open stream. Dropping it ends it.
 pub(crate) struct SseStream {
     life: Life,
-    /// Whether each event has an `event:` line with its type.
-    named: bool,
+    form: Form,
     first: Bytes,
     /// An addition whose earlier events go out before it takes effect.
     adding: Option<(Earlier, Selection)>,
@@ -36,12 +37,14 @@ impl SseStream {
         app: &Arc<App>,
         subscription: Subscription,
         opening: Opening,
-        named: bool,
+        form: Form,
     ) -> Self {
         let (life, hello) = Life::begin(app, subscription, opening);
-        let mut first = BytesMut::from(&sse::retry_line(life.retry_ms)[..]);
-        first.extend_from_slice(&sse::control_frame(&hello));
-        Self { life, named, first: first.freeze(), adding: None }
+        let mut first = Vec::new();
+        form.begin(&mut first);
+        form.text(&sse::retry_line(life.retry_ms), &mut first);
+        form.control(&hello, &mut first);
+        Self { life, form, first: first.into(), adding: None }
     }
 
     /// What goes out before everything else.
@@ -87,12 +90,12 @@ impl SseStream {
                     self.fail(&problem);
                     return None;
                 }
-                Due::Control(control) => return Some(sse::control_frame(&control)),
+                Due::Control(control) => return Some(self.control(&control)),
                 Due::Order(Order::Close(reason)) => return Some(self.say_goodbye(reason)),
                 Due::Order(Order::Change(change)) => self.change(change).await,
                 Due::Order(order) => {
                     if let Some(control) = self.life.obey(order) {
-                        return Some(sse::control_frame(&control));
+                        return Some(self.control(&control));
                     }
                 }
             }
@@ -124,7 +127,10 @@ impl SseStream {
         let (earlier, _) = self.adding.as_mut()?;
         match earlier.next().await {
             Ok(Some((frames, done))) => {
-                Some(sse::named_frame("replay", &replay::page(None, &frames, done)))
+                let page = sse::named_frame("replay", &replay::page(None, &frames, done));
+                let mut bytes = Vec::with_capacity(page.len());
+                self.form.text(&page, &mut bytes);
+                Some(bytes.into())
             }
             Ok(None) => {
                 let (_, selection) = self.adding.take()?;
@@ -142,7 +148,7 @@ impl SseStream {
     fn say_goodbye(&mut self, reason: GoodbyeReason) -> Bytes {
         self.life.ended(reason.as_str());
         let (retry_ms, fallback) = (self.life.retry_ms, Fallback::after(reason));
-        sse::control_frame(&Control::Goodbye { reason, retry_ms, fallback })
+        self.control(&Control::Goodbye { reason, retry_ms, fallback })
     }
 
     fn fail(&mut self, problem: &Problem) {
@@ -154,22 +160,23 @@ impl SseStream {
     /// one write.
     fn encode(&self, frames: &[Frame]) -> Bytes {
         if let [Frame::Event(event)] = frames
-            && !self.named
+            && self.form == Form::PLAIN
         {
             return event.sse_frame();
         }
-        let mut bytes = BytesMut::new();
+        let mut bytes = Vec::new();
         for frame in frames {
             match frame {
-                Frame::Event(event) => {
-                    if self.named {
-                        bytes.extend_from_slice(&sse::event_line(event));
-                    }
-                    bytes.extend_from_slice(&event.sse_frame());
-                }
-                Frame::Control(control) => bytes.extend_from_slice(&sse::control_frame(control)),
+                Frame::Event(event) => self.form.event(event, &mut bytes),
+                Frame::Control(control) => self.form.control(control, &mut bytes),
             }
         }
-        bytes.freeze()
+        bytes.into()
+    }
+
+    fn control(&self, control: &Control) -> Bytes {
+        let mut bytes = Vec::new();
+        self.form.control(control, &mut bytes);
+        bytes.into()
     }
 }

@@ -1,10 +1,15 @@
 //! Streams as browsers open, probe and leave them.
 
+use std::io::Read as _;
+use std::time::Duration;
+
+use flate2::read::GzDecoder;
 use radial_testkit::wire::{converse, parse_all, request};
 use radial_testkit::{Stream, TestServer};
 use serde_json::json;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::watched::{Watched, assert_problem};
 
@@ -128,4 +133,71 @@ async fn bytes_sent_on_the_socket_of_a_stream_disturb_nobody_else() {
     socket.write_all(head.as_bytes()).await.unwrap();
     socket.write_all(&vec![0xff; 300_000]).await.ok();
     watched.assert_unharmed("bytes on a stream's socket").await;
+}
+
+/// The body of an answer in chunks, as far as it has come.
+fn dechunked(raw: &[u8]) -> Vec<u8> {
+    let start = raw.windows(4).position(|four| four == b"\r\n\r\n").map_or(raw.len(), |at| at + 4);
+    let (mut rest, mut body) = (&raw[start..], Vec::new());
+    while let Some(end) = rest.windows(2).position(|two| two == b"\r\n") {
+        let len = std::str::from_utf8(&rest[..end]).unwrap();
+        let len = usize::from_str_radix(len, 16).unwrap();
+        let Some(chunk) = rest.get(end + 2..end + 2 + len) else { break };
+        body.extend_from_slice(chunk);
+        rest = rest.get(end + 2 + len + 2..).unwrap_or_default();
+    }
+    body
+}
+
+/// What a stream says until this comes, packed or not.
+async fn said_until(hub: &TestServer, headers: &str, end: &str) -> (String, String) {
+    let mut socket = TcpStream::connect(hub.address()).await.unwrap();
+    let request =
+        format!("GET /api/sse/events?cursor=earliest HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let reading = async {
+        let mut raw = Vec::new();
+        loop {
+            assert_ne!(socket.read_buf(&mut raw).await.unwrap(), 0, "the stream goes on");
+            let body = dechunked(&raw);
+            let mut text = Vec::new();
+            if headers.is_empty() {
+                text = body;
+            } else {
+                // It has no end yet.
+                let _ = GzDecoder::new(&body[..]).read_to_end(&mut text);
+            }
+            let text = String::from_utf8(text).unwrap();
+            if text.contains(end) {
+                return (String::from_utf8_lossy(&raw).into_owned(), text);
+            }
+        }
+    };
+    timeout(Duration::from_secs(20), reading).await.expect("it comes in time")
+}
+
+#[tokio::test]
+async fn a_compressed_stream_says_the_same_as_one_that_is_not() {
+    let hub = TestServer::start().await.unwrap();
+    let filler = "text that is said again ".repeat(200);
+    for (id, text) in [("e-1", filler.as_str()), ("e-2", "short"), ("e-3", &filler)] {
+        let data = json!({"userId": "u", "text": text});
+        let event = json!({"eventType": "user.updated", "eventId": id, "eventData": data});
+        assert_eq!(hub.publish(&event).await.unwrap().status, 201);
+    }
+    let (plain_raw, plain) = said_until(&hub, "", "event: live").await;
+    let (packed_raw, packed) =
+        said_until(&hub, "Accept-Encoding: gzip, br\r\n", "event: live").await;
+    let events = |text: &str| {
+        let lines = text.lines().filter(|line| line.contains("\"eventId\"")).map(str::to_owned);
+        lines.collect::<Vec<_>>()
+    };
+    assert_eq!(events(&plain).len(), 3);
+    assert_eq!(events(&packed), events(&plain));
+    assert!(packed_raw.contains("content-encoding: gzip\r\n"), "{packed_raw}");
+    assert!(!plain_raw.contains("content-encoding"), "{plain_raw}");
+    assert!(packed_raw.len() < plain_raw.len() / 2);
+    let hub = TestServer::with(&[("stream.gzip", "false")]).await.unwrap();
+    let (raw, _) = said_until(&hub, "", "event: live").await;
+    assert!(!raw.contains("accept-encoding"), "what is off changes no answer: {raw}");
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Section;
+use crate::config::kind::Kind;
 use crate::config::option::{duration, option, secs};
 
 pub(super) const SECTION: Section = Section {
@@ -32,6 +33,13 @@ pub(super) const SECTION: Section = Section {
             duration(|c| &mut c.stream.token_warning, Duration::ZERO, Duration::from_hours(24)),
             "How long before the end of its credential a connection gets a `token` event.",
             "2m",
+        ),
+        option(
+            "stream.gzip",
+            Kind::Boolean(|c| &mut c.stream.gzip),
+            "Whether event streams are compressed for clients that take gzip. Each event is \
+             compressed once, whatever the number of clients.",
+            "false",
         ),
     ],
     lists: &[],

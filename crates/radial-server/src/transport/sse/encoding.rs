@@ -5,34 +5,33 @@ use std::sync::{Arc, LazyLock};
 
 use radial_fanout::Encoding;
 use radial_protocol::control::Control;
-use radial_protocol::{Cursor, Event, TimeMs, sse};
+use radial_protocol::{Cursor, Event, TimeMs};
+
+use super::form::Form;
 
 /// What ends a body that came in chunks.
 pub(super) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-static PLAIN: LazyLock<Arc<dyn Encoding>> = LazyLock::new(|| Arc::new(Sse { named: false }));
-static NAMED: LazyLock<Arc<dyn Encoding>> = LazyLock::new(|| Arc::new(Sse { named: true }));
+static ENCODINGS: LazyLock<[Arc<dyn Encoding>; 4]> =
+    LazyLock::new(|| Form::ALL.map(|form| Arc::new(Sse(form)) as Arc<dyn Encoding>));
 
 /// The encoding of a stream, shared by all that are alike.
-pub(super) fn encoding(named: bool) -> Arc<dyn Encoding> {
-    Arc::clone(if named { &NAMED } else { &PLAIN })
+pub(super) fn encoding(form: Form) -> Arc<dyn Encoding> {
+    let mut encodings = Form::ALL.iter().zip(&*ENCODINGS);
+    let found = encodings.find(|(other, _)| **other == form);
+    Arc::clone(found.expect("all forms are there").1)
 }
 
-struct Sse {
-    /// Whether each event has an `event:` line with its type.
-    named: bool,
-}
+struct Sse(Form);
 
 impl Encoding for Sse {
     fn events(&self, events: &[&Arc<Event>], out: &mut Vec<u8>) {
-        if self.named {
-            let mut frames = Vec::new();
+        if self.0 != Form::PLAIN {
+            let mut written = Vec::new();
             for event in events {
-                frames.extend_from_slice(&sse::event_line(event));
-                frames.extend_from_slice(event.sse_bytes());
+                self.0.event(event, &mut written);
             }
-            chunk(&frames, out);
-            return;
+            return chunk(&written, out);
         }
         begin_chunk(events.iter().map(|event| event.sse_bytes().len()).sum(), out);
         for event in events {
@@ -42,7 +41,9 @@ impl Encoding for Sse {
     }
 
     fn heartbeat(&self, now: TimeMs, cursor: Cursor, out: &mut Vec<u8>) {
-        chunk(&sse::control_frame(&Control::Heartbeat { now, cursor }), out);
+        let mut written = Vec::new();
+        self.0.control(&Control::Heartbeat { now, cursor }, &mut written);
+        chunk(&written, out);
     }
 }
 

@@ -65,7 +65,7 @@ impl SseStream {
     fn park(self: Box<Self>, socket: TcpStream) {
         // A socket that cannot be taken from the runtime is closed with its stream.
         if let Ok(socket) = socket.into_std() {
-            let encoding = encoding(self.named);
+            let encoding = encoding(self.form);
             Life::park(socket, encoding, self);
         }
     }

@@ -7,14 +7,12 @@ use radial_websocket::{CloseCode, Deflate, Opcode, deflate, deflate_within, fram
 use serde::Serialize;
 
 use super::operation::OperationId;
-
-/// Shorter messages are not worth a compressor's time.
-const DEFLATE_BYTES_MIN: usize = 1_024;
+use crate::transport::packing::{PACKED_BYTES_MIN, packed};
 
 /// A message of text, compressed where that was agreed and pays.
 pub(super) fn text(json: &[u8], agreed: Option<Deflate>) -> Bytes {
     match agreed {
-        Some(agreed) if json.len() >= DEFLATE_BYTES_MIN => {
+        Some(agreed) if json.len() >= PACKED_BYTES_MIN => {
             let packed = if agreed.has_full_window() {
                 deflate(json)
             } else {
@@ -29,12 +27,10 @@ pub(super) fn text(json: &[u8], agreed: Option<Deflate>) -> Bytes {
 /// An event. It is compressed once, whatever the number of connections, wherever their window is
 /// the full one.
 pub(super) fn event(event: &Event, agreed: Option<Deflate>) -> Bytes {
-    let json = event.json_bytes();
-    match agreed {
-        Some(agreed) if json.len() >= DEFLATE_BYTES_MIN && agreed.has_full_window() => {
-            frame(Opcode::Text, true, event.packed(deflate))
-        }
-        _ => text(json, agreed),
+    let shared = agreed.filter(|agreed| agreed.has_full_window()).and_then(|_| packed(event));
+    match shared {
+        Some(packed) => frame(Opcode::Text, true, packed),
+        None => text(event.json_bytes(), agreed),
     }
 }
 
@@ -135,9 +131,9 @@ mod tests {
     #[test]
     fn only_what_is_long_is_compressed_and_only_where_it_was_agreed() {
         let agreed = Deflate::agree("permessage-deflate");
-        let long = vec![b'x'; DEFLATE_BYTES_MIN];
+        let long = vec![b'x'; PACKED_BYTES_MIN];
         assert!(text(&long, agreed).len() < 50);
-        assert!(text(&long, None).len() > DEFLATE_BYTES_MIN);
-        assert!(text(&long[1..], agreed).len() > DEFLATE_BYTES_MIN - 1);
+        assert!(text(&long, None).len() > PACKED_BYTES_MIN);
+        assert!(text(&long[1..], agreed).len() > PACKED_BYTES_MIN - 1);
     }
 }
