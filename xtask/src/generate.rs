@@ -10,6 +10,8 @@ use crate::process;
 /// Each generated file, and the cargo command whose output it is.
 const GENERATED: &[(&str, &[&str])] = &[
     ("docs/config.md", &["run", "-q", "-p", "radial", "--", "config", "docs"]),
+    ("docs/openapi.json", &["run", "-q", "-p", "radial", "--", "openapi"]),
+    ("docs/asyncapi.json", &["run", "-q", "-p", "radial", "--", "registry", "asyncapi"]),
     (
         "packages/client/test/generated/builtin-events.ts",
         &["run", "-q", "-p", "radial", "--", "registry", "types"],

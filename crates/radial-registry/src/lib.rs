@@ -20,6 +20,7 @@
 //! assert_eq!(violations[0].message, "lacks the property \"zone\"");
 //! ```
 
+mod asyncapi;
 mod builtin;
 pub mod compatibility;
 pub mod duration;
@@ -35,6 +36,7 @@ mod schema;
 mod suggest;
 mod typescript;
 
+pub use asyncapi::asyncapi;
 pub use builtin::BUILTIN_FILES;
 pub use error::{RegistryError, UnknownVersion};
 pub use event_type::{EventType, SchemaVersion};

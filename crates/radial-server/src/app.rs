@@ -14,6 +14,7 @@ use crate::auth::Auth;
 use crate::config::{Config, DurabilityMode};
 use crate::connections::ConnectionTable;
 use crate::http::aliases::{Alias, aliases};
+use crate::http::documents::Documents;
 use crate::http::origin::Origins;
 use crate::http::proxies::Proxies;
 use crate::parking::Parking;
@@ -55,6 +56,7 @@ pub(crate) struct App {
     pub(crate) aliases: Vec<Alias>,
     pub(crate) rates: Rates,
     pub(crate) certificates: Reloads,
+    pub(crate) documents: Documents,
     /// The longest that a request's body may take to arrive.
     pub(crate) body_timeout: Duration,
 }
@@ -119,6 +121,7 @@ impl App {
             auth,
             rates: Rates::new(config.rates.clone(), seed),
             certificates: Reloads::default(),
+            documents: Documents::default(),
             body_timeout: config.server.body_timeout,
             mode,
             node: config.server.node.to_string(),

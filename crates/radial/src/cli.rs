@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use radial_client::{Client, ClientConfig};
 
 use crate::commands::{
-    admin, config, dev, doctor, events, keys, publish, registry, renew_epochs, serve, tail, token,
+    admin, config, dev, doctor, events, keys, openapi, publish, registry, renew_epochs, serve,
+    tail, token,
 };
 use crate::failure::Failure;
 
@@ -35,6 +36,7 @@ pub(crate) enum Command {
     Token(Box<token::TokenArgs>),
     Doctor(doctor::DoctorArgs),
     RenewEpochs(renew_epochs::RenewEpochsArgs),
+    Openapi(openapi::OpenapiArgs),
     /// Work on API keys
     #[command(subcommand, after_help = "Example:\n  radial keys list")]
     Keys(keys::KeysCommand),

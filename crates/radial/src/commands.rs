@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod events;
 mod hub;
 pub(crate) mod keys;
+pub(crate) mod openapi;
 pub(crate) mod publish;
 pub(crate) mod registry;
 pub(crate) mod renew_epochs;
@@ -28,6 +29,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::Token(args) => token::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::RenewEpochs(args) => renew_epochs::run(&args),
+        Command::Openapi(args) => openapi::run(&args),
         Command::Keys(command) => keys::run(command).await,
         Command::Admin(command) => admin::run(command).await,
         Command::Registry(command) => registry::run(&command),

@@ -8,6 +8,7 @@ mod body;
 pub(crate) mod connection;
 mod cors;
 pub(crate) mod credential;
+pub(crate) mod documents;
 mod entities;
 mod etag;
 pub(crate) mod guard;

@@ -11,8 +11,8 @@ use http::Method;
 use radial_protocol::grants::Operator;
 
 use super::{
-    admin, entities, history, pages, poll, publish, registry, renew, status, stream, subscriptions,
-    tickets, websocket,
+    admin, documents, entities, history, pages, poll, publish, registry, renew, status, stream,
+    subscriptions, tickets, websocket,
 };
 use crate::app::App;
 
@@ -97,6 +97,8 @@ table! {
     Subscribe GET "/api/registry" => registry::list;
     Subscribe GET "/api/registry/{event_type}" => registry::show;
     Subscribe POST "/api/auth/tickets" => tickets::issue;
+    Anyone    GET "/openapi.json" => documents::openapi;
+    Anyone    GET "/asyncapi.json" => documents::asyncapi;
     Anyone    GET "/healthz" => status::healthz;
     Anyone    GET "/readyz" => status::readyz;
     Scrape    GET "/metrics" => status::metrics;

@@ -236,7 +236,7 @@ async fn metrics_are_for_those_who_may_scrape() {
     {
         assert_eq!(hub.get_as(bearer, "/metrics").await.unwrap().status, status);
     }
-    for open in ["/healthz", "/readyz"] {
+    for open in ["/healthz", "/readyz", "/openapi.json", "/asyncapi.json"] {
         assert_eq!(hub.get(open).await.unwrap().status, 200);
     }
 }

@@ -166,7 +166,11 @@ fn probes(route: &Route, world: &World) -> Option<Vec<Probe>> {
         ("POST", "/api/auth/renew") => {
             vec![send(route, route.path, json!({"connectionId": world.connection}))]
         }
-        ("GET", "/api/registry" | "/healthz" | "/readyz" | "/metrics" | "/") => get(route, &[""]),
+        (
+            "GET",
+            "/api/registry" | "/openapi.json" | "/asyncapi.json" | "/healthz" | "/readyz"
+            | "/metrics" | "/",
+        ) => get(route, &[""]),
         ("GET", "/board/{file}") => one("/board/index.html"),
         _ => return admin_probes(route, world),
     })

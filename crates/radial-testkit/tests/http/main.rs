@@ -13,6 +13,7 @@ mod cloudevents;
 mod conformance;
 mod cors;
 mod credentials;
+mod documents;
 mod drain;
 mod identity;
 mod isolation;

@@ -13,6 +13,7 @@ use crate::output;
 pub(crate) enum RegistryCommand {
     Check(CheckArgs),
     Types(TypesArgs),
+    Asyncapi(AsyncapiArgs),
 }
 
 /// Check a folder of event types and print every problem
@@ -36,11 +37,8 @@ pub(crate) struct CheckArgs {
                   The output has an interface EventTypes for createRealtimeClient<EventTypes>() of @radial/client."
 )]
 pub(crate) struct TypesArgs {
-    /// The registry folder; without one, only the built-in types
-    folder: Option<PathBuf>,
-    /// Leave the built-in types out, as the configuration of a hub may
-    #[arg(long, requires = "folder")]
-    no_builtin: bool,
+    #[command(flatten)]
+    types: WhichTypes,
     /// Write into this file instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -49,10 +47,33 @@ pub(crate) struct TypesArgs {
     check: bool,
 }
 
+/// Print the event types for programs
+#[derive(Debug, Args)]
+#[command(
+    about = "Print the event types as a document of AsyncAPI 3",
+    after_help = "Example:\n  radial registry asyncapi ./registry > asyncapi.json\n\n\
+                  A hub that runs has the same at /asyncapi.json."
+)]
+pub(crate) struct AsyncapiArgs {
+    #[command(flatten)]
+    types: WhichTypes,
+}
+
+/// The event types that a hub would have.
+#[derive(Debug, Args)]
+struct WhichTypes {
+    /// The registry folder; without one, only the built-in types
+    folder: Option<PathBuf>,
+    /// Leave the built-in types out, as the configuration of a hub may
+    #[arg(long, requires = "folder")]
+    no_builtin: bool,
+}
+
 pub(crate) fn run(command: &RegistryCommand) -> Result<(), Failure> {
     match command {
         RegistryCommand::Check(args) => check(args),
         RegistryCommand::Types(args) => types(args),
+        RegistryCommand::Asyncapi(args) => asyncapi(args),
     }
 }
 
@@ -72,7 +93,7 @@ fn check(args: &CheckArgs) -> Result<(), Failure> {
 }
 
 fn types(args: &TypesArgs) -> Result<(), Failure> {
-    let text = radial_registry::typescript(&registry(args)?);
+    let text = radial_registry::typescript(&registry(&args.types)?);
     let Some(file) = &args.out else { return output::print(&text) };
     let named = |error: std::io::Error| Failure::Failed(format!("{}: {error}", file.display()));
     if !args.check {
@@ -85,8 +106,14 @@ fn types(args: &TypesArgs) -> Result<(), Failure> {
     Err(Failure::Failed(detail))
 }
 
+fn asyncapi(args: &AsyncapiArgs) -> Result<(), Failure> {
+    let registry = registry(&args.types)?;
+    let document = radial_registry::asyncapi(&registry, env!("CARGO_PKG_VERSION"));
+    output::print(&format!("{document:#}\n"))
+}
+
 /// The registry that a hub would have.
-fn registry(args: &TypesArgs) -> Result<Registry, Failure> {
+fn registry(args: &WhichTypes) -> Result<Registry, Failure> {
     let Some(folder) = &args.folder else { return Ok(Registry::builtin()) };
     let refused = |error: RegistryError| Failure::Failed(error.to_string());
     let own = Registry::from_folder(&read(folder)?).map_err(refused)?;
