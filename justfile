@@ -32,6 +32,10 @@ lint:
 autobahn:
     cargo xtask autobahn
 
+# Requests made up from the OpenAPI document, against a hub.
+schemathesis *args:
+    cargo xtask schemathesis {{args}}
+
 # Fuzz all targets, or one: `just fuzz --seconds 60 cursor`.
 fuzz *args:
     cargo xtask fuzz {{args}}

@@ -3,14 +3,10 @@
 //! The cases come from `PyPI` (`kosoku`, a runner of the same case files) and are put into the target
 //! folder. The other side is an echo server that is nothing but the codec.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
-
-use anyhow::Context as _;
 
 use crate::prepare;
-use crate::process::{self, command};
+use crate::process::{self, Background, command};
 use crate::repo::Workspace;
 
 const RUNNER: &str = "kosoku==0.1.0";
@@ -44,7 +40,8 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
     let build = ["build", "--locked", "-p", "radial-websocket", "--example", "echo"];
     process::run(command(root, "cargo", &[&build, profile].concat()))?;
     let folder_of = if options.few { "debug" } else { "release" };
-    let echo = Echo::start(root, &target.join(folder_of).join("examples/echo"))?;
+    let echo = target.join(folder_of).join("examples/echo");
+    let echo = Background::start(command(root, &echo.to_string_lossy(), &[]))?;
     let main = "from kosoku._cli import main; main()";
     let mut runner = command(root, "python3", &["-c", main, "-m", "fuzzingclient", "-p", "2"]);
     runner.env("PYTHONPATH", &packages).arg("-o").arg(folder.join("reports"));
@@ -52,33 +49,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<()> {
         runner.args(FEW.iter().flat_map(|cases| ["-i", cases]));
     }
     process::run({
-        runner.arg(&echo.address);
+        runner.arg(&echo.first_line);
         runner
     })
-}
-
-/// The echo server; it goes when this is dropped.
-struct Echo {
-    child: Child,
-    address: String,
-}
-
-impl Echo {
-    fn start(root: &Path, binary: &Path) -> anyhow::Result<Self> {
-        let mut echo = command(root, &binary.to_string_lossy(), &[]);
-        let mut child = echo.stdout(Stdio::piped()).spawn().context("the echo does not start")?;
-        let mut address = String::new();
-        if let Some(output) = child.stdout.take() {
-            BufReader::new(output).read_line(&mut address)?;
-        }
-        Ok(Self { child, address: address.trim().to_owned() })
-    }
-}
-
-impl Drop for Echo {
-    fn drop(&mut self) {
-        // It has nothing to finish.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -17,6 +17,7 @@ mod markdown;
 mod prepare;
 mod process;
 mod repo;
+mod schemathesis;
 mod test;
 mod tidy;
 
@@ -39,6 +40,8 @@ enum Command {
     Generate(generate::Options),
     /// Run the Autobahn cases against the WebSocket codec
     Autobahn(autobahn::Options),
+    /// Ask a hub what its OpenAPI document describes, right and wrong
+    Schemathesis(schemathesis::Options),
     /// Run the fuzz targets for some seconds each
     Fuzz(fuzz::Options),
     /// Everything that continuous integration runs
@@ -63,6 +66,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Architecture => architecture::run(&root),
         Command::Generate(options) => generate::run(&root, options),
         Command::Autobahn(options) => autobahn::run(&root, &options),
+        Command::Schemathesis(options) => schemathesis::run(&root, &options),
         Command::Fuzz(options) => fuzz::run(&root, &options),
         Command::Ci => ci::run(&root),
     }

@@ -1,7 +1,8 @@
 //! Running other programs, and steps that are named, timed and counted.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -52,6 +53,35 @@ pub(crate) fn report(mut command: Command) -> anyhow::Result<String> {
 pub(crate) fn succeeds(mut command: Command) -> bool {
     let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
+}
+
+/// A program that runs beside others and says in its first line where it listens. It goes when this
+/// is dropped.
+pub(crate) struct Background {
+    child: Child,
+    /// What it said first.
+    pub(crate) first_line: String,
+}
+
+impl Background {
+    pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
+        let shown = describe(&command);
+        let started = command.stdout(Stdio::piped()).spawn();
+        let mut child = started.with_context(|| format!("`{shown}` does not start"))?;
+        let mut first_line = String::new();
+        if let Some(output) = child.stdout.take() {
+            BufReader::new(output).read_line(&mut first_line)?;
+        }
+        Ok(Self { child, first_line: first_line.trim().to_owned() })
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // It has nothing to finish.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// Names and times each step, and keeps the list for the table at the end.

@@ -32,6 +32,8 @@ pub(crate) fn run_steps(root: &Path, steps: &mut Steps) -> anyhow::Result<()> {
     steps.run("cargo test", || cargo(&["test", "--workspace", "--locked"]))?;
     steps.run("autobahn", || crate::autobahn::run(root, &crate::autobahn::Options::FEW))?;
     steps.run("design load", || design_load(root))?;
+    let usual = crate::schemathesis::Options::USUAL;
+    steps.run("schemathesis", || crate::schemathesis::run(root, &usual))?;
     if suites.is_empty() {
         return Ok(());
     }
