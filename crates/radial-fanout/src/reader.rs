@@ -100,11 +100,12 @@ impl Reader {
     }
 
     /// Where a worker may go on in its stead; `None` while it is reading the log, or so far behind
-    /// that a worker would give it back.
+    /// that a worker would give it back, or still at events that it has had from the log: a worker
+    /// gives whatever comes after a position.
     pub fn spot(&self, timeline: &Timeline) -> Option<Spot> {
-        let position = self.position?;
-        let missing = timeline.end().saturating_sub(position);
-        (missing <= SPOT_EVENTS).then_some(Spot { position, place: self.place })
+        let spot = Spot { position: self.position?, place: self.place };
+        let missing = timeline.end().saturating_sub(spot.position);
+        (missing <= SPOT_EVENTS && timeline.has_only_newer(spot)).then_some(spot)
     }
 
     /// Goes on where a worker has got to, which gave and kept back so much.

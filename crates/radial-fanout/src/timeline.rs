@@ -11,6 +11,7 @@ use radial_protocol::{Event, Offset};
 use tokio::sync::watch;
 
 use crate::memory::TimelineMemory;
+use crate::resident::Spot;
 use crate::worker::Bell;
 
 /// How much a timeline keeps. What falls out of it is read from the log.
@@ -153,6 +154,14 @@ impl Timeline {
     /// The position that the next event will have.
     pub(crate) fn end(&self) -> u64 {
         self.row.read().unwrap_or_else(PoisonError::into_inner).end()
+    }
+
+    /// Whether none of the log's events from this position on is at or before this place.
+    pub(crate) fn has_only_newer(&self, spot: Spot) -> bool {
+        let row = self.row.read().unwrap_or_else(PoisonError::into_inner);
+        let skip = usize::try_from(spot.position.saturating_sub(row.start)).unwrap_or(usize::MAX);
+        let mut offsets = row.entries.iter().skip(skip).filter_map(|entry| entry.event.offset());
+        offsets.next().is_none_or(|offset| offset > spot.place)
     }
 
     /// The position from which a reader at this place goes on, if the timeline reaches back so far.

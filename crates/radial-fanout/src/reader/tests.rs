@@ -149,3 +149,42 @@ fn a_live_event_that_comes_during_the_replay_is_not_lost() {
     let seen = drain(&mut reader, &timeline, &log);
     assert_eq!(seen, ["1", "2", "3", "4", "5", "live"]);
 }
+
+/// A worker gives whatever comes after a position: it must not get one before events that the
+/// reader has had from the log.
+#[test]
+fn who_is_between_log_and_timeline_is_given_to_no_worker() {
+    let log: Vec<_> = (1..=300).map(logged).collect();
+    let mut given = 0;
+    for kept in 1..=300 {
+        let timeline =
+            Timeline::new(Offset::ZERO, TimelineLimit { events: kept + 1, bytes: usize::MAX });
+        let mut reader = reader(0);
+        assert!(matches!(reader.step(&timeline, TimeMs(0)), Step::Wait));
+        let old = log.len() - kept;
+        publish(&timeline, log.iter().take(old).cloned());
+        publish(&timeline, [event("live", None)]);
+        publish(&timeline, log.iter().skip(old).cloned());
+        loop {
+            match reader.step(&timeline, TimeMs(0)) {
+                Step::Wait => break,
+                Step::Deliver(_) => {}
+                Step::ReadLog(after) => {
+                    // A large page, far past where the timeline begins.
+                    let page: Vec<_> =
+                        log.iter().filter(|event| event.offset() > Some(after)).collect();
+                    let to = page.last().and_then(|event| event.offset()).unwrap();
+                    let found = page.into_iter().map(|event| Found::Event(Arc::clone(event)));
+                    reader.take_page(found, to, TimeMs(0));
+                }
+            }
+            let Some(spot) = reader.spot(&timeline) else { continue };
+            given += 1;
+            let rest = timeline.stretch(spot.position, usize::MAX, usize::MAX).unwrap();
+            let again = rest.events.iter().filter_map(|event| event.offset());
+            let again = again.filter(|offset| *offset <= spot.place).count();
+            assert_eq!(again, 0, "{kept} kept, {spot:?}");
+        }
+    }
+    assert!(given > 0);
+}
