@@ -32,7 +32,8 @@ const ASLEEP: u8 = 2;
 pub(crate) struct Mailbox {
     commands: Mutex<Vec<Command>>,
     moved: Mutex<Vec<ShardId>>,
-    /// The smallest batch window among what has moved, in milliseconds.
+    /// The smallest batch window among what has moved, in milliseconds. It is begun anew, and
+    /// follows what is pushed, under the lock of `moved`: what has moved always has a window.
     window_ms: AtomicU32,
     rest: AtomicU8,
     waker: Waker,
@@ -63,17 +64,24 @@ impl Mailbox {
 
     /// A timeline has moved, and this is the longest that a busy worker may let that wait.
     fn moved(&self, shard: ShardId, window: Duration) {
-        let window_ms = u32::try_from(window.as_millis()).unwrap_or(u32::MAX);
-        self.window_ms.fetch_min(window_ms, Ordering::SeqCst);
-        self.moved.lock().unwrap_or_else(PoisonError::into_inner).push(shard);
-        self.wake(if window_ms == 0 { NAPPING } else { ASLEEP });
+        let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        moved.push(shard);
+        let is_smaller = self.lower_window(window);
+        drop(moved);
+        self.wake(if is_smaller { NAPPING } else { ASLEEP });
     }
 
-    /// What has moved already is more urgent than it was.
+    /// What has moved already is perhaps more urgent than it was.
     fn hurry(&self, window: Duration) {
-        if window.is_zero() && self.window_ms.swap(0, Ordering::SeqCst) != 0 {
+        if self.lower_window(window) {
             self.wake(NAPPING);
         }
+    }
+
+    /// Whether that is smaller than the window was.
+    fn lower_window(&self, window: Duration) -> bool {
+        let window_ms = u32::try_from(window.as_millis()).unwrap_or(u32::MAX);
+        self.window_ms.fetch_min(window_ms, Ordering::SeqCst) > window_ms
     }
 
     /// Wakes it if its rest is at least so deep.
@@ -99,15 +107,17 @@ impl Mailbox {
 
     /// How long what has moved may wait, if anything has.
     pub(crate) fn window(&self) -> Option<Duration> {
+        let moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
         let window_ms = self.window_ms.load(Ordering::SeqCst);
-        let waits = window_ms > 0 && !is_empty(&self.moved);
+        let waits = window_ms > 0 && !moved.is_empty();
         waits.then(|| Duration::from_millis(window_ms.into()))
     }
 
-    /// Whether nothing is urgent, so that it may nap; then it naps until something is.
-    pub(crate) fn naps(&self) -> bool {
+    /// Whether nothing is more urgent than this window, so that it may nap; then it naps until
+    /// something is.
+    pub(crate) fn naps(&self, window: Duration) -> bool {
         self.rest.store(NAPPING, Ordering::SeqCst);
-        let may = !self.is_urgent() && is_empty(&self.commands);
+        let may = self.window() == Some(window) && is_empty(&self.commands);
         if !may {
             self.is_up();
         }
@@ -125,11 +135,9 @@ impl Mailbox {
 
     /// Takes what has moved since the last time.
     pub(crate) fn take_moved(&self, post: &mut Post) {
+        let mut moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
         self.window_ms.store(u32::MAX, Ordering::SeqCst);
-        std::mem::swap(
-            &mut *self.moved.lock().unwrap_or_else(PoisonError::into_inner),
-            &mut post.moved,
-        );
+        std::mem::swap(&mut *moved, &mut post.moved);
     }
 
     /// Takes the commands that came since the last time.
@@ -175,5 +183,61 @@ impl Bell {
 impl std::fmt::Debug for Bell {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Bell").field("shard", &self.shard).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mailbox() -> (mio::Poll, Mailbox) {
+        let poll = mio::Poll::new().unwrap();
+        let waker = Waker::new(poll.registry(), mio::Token(0)).unwrap();
+        (poll, Mailbox::new(waker))
+    }
+
+    /// Without one a busy worker would nap for good.
+    #[test]
+    fn what_has_moved_always_has_its_window() {
+        let (_poll, mailbox) = mailbox();
+        let (window, over) = (Duration::from_millis(20), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for shard in 0..200_000 {
+                    mailbox.moved(shard, window);
+                }
+                over.store(true, Ordering::SeqCst);
+            });
+            let mut post = Post::default();
+            while !over.load(Ordering::SeqCst) {
+                let found = mailbox.window();
+                assert!(found.is_none_or(|found| found == window), "{found:?}");
+                mailbox.take_moved(&mut post);
+                post.moved.clear();
+            }
+        });
+    }
+
+    #[test]
+    fn a_nap_is_no_longer_than_the_smallest_window() {
+        let (_poll, mailbox) = mailbox();
+        let mailbox = Arc::new(mailbox);
+        let (first, second) = (Bell::new(Arc::clone(&mailbox), 1), Bell::new(mailbox, 2));
+        let mailbox = &first.mailbox;
+        let ms = Duration::from_millis;
+        first.ring(ms(500));
+        assert!(mailbox.naps(ms(500)));
+        first.ring(ms(600));
+        assert_eq!(mailbox.rest.load(Ordering::SeqCst), NAPPING, "that can wait");
+        // More of the same, and of another tenant: each ends the nap, and the next one is shorter.
+        for (bell, window) in [(&first, ms(100)), (&second, ms(50))] {
+            bell.ring(window);
+            assert_eq!(mailbox.rest.load(Ordering::SeqCst), AWAKE);
+            assert!(!mailbox.naps(ms(500)));
+            assert_eq!(mailbox.window(), Some(window));
+            assert!(mailbox.naps(window));
+        }
+        first.ring(Duration::ZERO);
+        assert_eq!((mailbox.rest.load(Ordering::SeqCst), mailbox.window()), (AWAKE, None));
     }
 }

@@ -98,12 +98,16 @@ impl Worker {
     fn rest(&mut self, events: &mut Events) {
         let uptime = (self.settings.uptime)();
         let until_sweep = self.settings.sweep.saturating_sub(uptime.saturating_sub(self.swept));
-        if self.nap_until.is_none() && self.last_walk > BUSY {
-            self.nap_until = self.mailbox.window().map(|window| uptime + window);
+        let is_busy = self.nap_until.is_some() || self.last_walk > BUSY;
+        let window = is_busy.then(|| self.mailbox.window()).flatten();
+        if let Some(until) = window.map(|window| uptime + window) {
+            self.nap_until = Some(self.nap_until.map_or(until, |earlier| earlier.min(until)));
         }
-        let timeout = match self.nap_until {
-            Some(until) if self.mailbox.naps() => until.saturating_sub(uptime).min(until_sweep),
-            None if self.mailbox.falls_asleep() => {
+        let timeout = match (self.nap_until, window) {
+            (Some(until), Some(window)) if self.mailbox.naps(window) => {
+                until.saturating_sub(uptime).min(until_sweep)
+            }
+            (None, _) if self.mailbox.falls_asleep() => {
                 self.last_walk = Duration::ZERO;
                 until_sweep
             }
