@@ -166,6 +166,10 @@ impl Life {
             biased;
             () = self.app.drain.cancelled() => Due::Order(Order::Close(GoodbyeReason::Drain)),
             order = self.open.connection.order() => Due::Order(order),
+            // However much there is to say.
+            () = std::future::ready(()), if self.is_old() => {
+                Due::Order(Order::Close(GoodbyeReason::Age))
+            }
             frames = self.subscription.next() => {
                 self.open.connection.moved_to(self.subscription.cursor().offset);
                 Due::Frames(frames)
@@ -175,7 +179,7 @@ impl Life {
     }
 
     fn due_by_time(&mut self) -> Due {
-        if self.age_at <= self.beat_at {
+        if self.is_old() {
             return Due::Order(Order::Close(GoodbyeReason::Age));
         }
         let runtime = self.app.hub.runtime();
@@ -184,25 +188,30 @@ impl Life {
         Due::Control(Control::Heartbeat { now, cursor })
     }
 
-    /// Whether nothing needs a task: it only follows.
-    pub(crate) fn rests(&self) -> bool {
-        !self.has_ended()
-            && !self.app.drain.is_cancelled()
-            && !self.open.connection.has_orders()
-            && self.subscription.resting().is_some()
+    /// Whether it has lived for long enough.
+    fn is_old(&self) -> bool {
+        self.app.hub.runtime().uptime() >= self.age_at
     }
 
-    /// Gives it to a worker; `resident` is who has it. It must rest.
+    /// What a worker needs of it if nothing needs a task: it only follows.
+    pub(crate) fn rests(&self) -> Option<Resting> {
+        let needs_task = self.has_ended()
+            || self.is_old()
+            || self.app.drain.is_cancelled()
+            || self.open.connection.has_orders();
+        if needs_task { None } else { self.subscription.resting() }
+    }
+
+    /// Gives it to a worker; `resident` is who has it, and `resting` what [`Self::rests`] gave.
     pub(crate) fn park(
         socket: TcpStream,
         encoding: Arc<dyn Encoding>,
+        resting: Resting,
         resident: Box<impl Resident + AsRef<Self> + 'static>,
     ) {
         let life = (*resident).as_ref();
         let (app, connection) = (Arc::clone(&life.app), Arc::clone(&life.open.connection));
-        let Some(Resting { timeline, epoch, filter, spot }) = life.subscription.resting() else {
-            return;
-        };
+        let Resting { timeline, epoch, filter, spot } = resting;
         let (beat, until) = ((life.beat_at, app.stream.heartbeat), life.age_at);
         let parked =
             Parked { socket, timeline, epoch, filter, spot, encoding, beat, until, resident };

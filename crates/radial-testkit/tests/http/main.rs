@@ -23,6 +23,7 @@ mod mutation;
 mod operate;
 mod operators;
 mod overload;
+mod parked;
 mod poll;
 mod requests;
 mod routed;

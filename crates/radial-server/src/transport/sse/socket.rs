@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use radial_fanout::{Ended, Resident, Returned, Tally};
+use radial_hub::Resting;
 use radial_protocol::Offset;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -51,8 +52,10 @@ impl SseStream {
                 drop(self);
                 return linger(socket).await;
             }
-            if self.adding.is_none() && self.life.rests() {
-                return self.park(socket);
+            if self.adding.is_none()
+                && let Some(resting) = self.life.rests()
+            {
+                return self.park(socket, resting);
             }
             let due = tokio::select! {
                 due = self.next() => due,
@@ -62,11 +65,11 @@ impl SseStream {
         }
     }
 
-    fn park(self: Box<Self>, socket: TcpStream) {
+    fn park(self: Box<Self>, socket: TcpStream, resting: Resting) {
         // A socket that cannot be taken from the runtime is closed with its stream.
         if let Ok(socket) = socket.into_std() {
             let encoding = encoding(self.form);
-            Life::park(socket, encoding, self);
+            Life::park(socket, encoding, resting, self);
         }
     }
 

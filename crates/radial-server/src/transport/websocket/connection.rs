@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use hyper::upgrade::Upgraded;
-use radial_hub::Frame;
+use radial_hub::{Frame, Resting};
 use radial_protocol::Problem;
 use radial_protocol::control::{Control, Fallback, GoodbyeReason};
 use radial_protocol::names::Id;
@@ -23,7 +23,7 @@ use crate::http::aliases::Preset;
 use crate::http::connection::OpenSocket;
 use crate::http::credential::Caller;
 use crate::rates::Permit;
-use crate::transport::life::Due;
+use crate::transport::life::{Due, Life};
 
 /// How long a socket may be open without a credential (protocol §5).
 const BARE: Duration = Duration::from_secs(5);
@@ -107,9 +107,9 @@ impl WebSocket {
     }
 
     async fn live(mut self: Box<Self>) {
-        let Some(end) = run(&self.app, &mut self.session, &mut self.wire, self.bare_until).await
-        else {
-            return self.park();
+        let end = match run(&self.app, &mut self.session, &mut self.wire, self.bare_until).await {
+            Ok(resting) => return self.park(resting),
+            Err(end) => end,
         };
         let Self { mut session, mut wire, .. } = *self;
         let (reason, code, text) = tell(&mut session, &mut wire, end);
@@ -122,25 +122,23 @@ impl WebSocket {
     }
 }
 
-/// Runs it until it ends; `None` when it rests.
+/// Runs it until it rests; how it ended, if it has.
 async fn run(
     app: &App,
     session: &mut Session,
     wire: &mut Wire,
     bare_until: Instant,
-) -> Option<End> {
+) -> Result<Resting, End> {
     loop {
-        if let Err(end) = handle_messages(session, wire).await {
-            return Some(end);
-        }
+        handle_messages(session, wire).await?;
         if let Some(life) = session.stream() {
             life.due_now().iter().for_each(|frame| put(wire, frame));
         }
-        if let Err(broken) = wire.flush().await {
-            return Some(End::Broken(broken));
-        }
-        if wire.rests() && session.stream().is_some_and(|life| life.rests()) {
-            return None;
+        wire.flush().await.map_err(End::Broken)?;
+        if wire.rests()
+            && let Some(resting) = session.life().and_then(Life::rests)
+        {
+            return Ok(resting);
         }
         let is_known = session.is_known();
         let due = async {
@@ -151,22 +149,22 @@ async fn run(
         };
         let due = tokio::select! {
             biased;
-            () = app.drain.cancelled() => return Some(End::Goodbye(GoodbyeReason::Drain)),
+            () = app.drain.cancelled() => return Err(End::Goodbye(GoodbyeReason::Drain)),
             () = sleep_until(bare_until), if !is_known => {
                 let text = "no credential came in time".to_owned();
-                return Some(End::Closed(application(4501), text));
+                return Err(End::Closed(application(4501), text));
             }
             due = due => due,
             read = wire.read() => match read {
                 Ok(()) => continue,
-                Err(broken) => return Some(End::Broken(broken)),
+                Err(broken) => return Err(End::Broken(broken)),
             },
         };
         match due {
             Due::Frames(Ok(frames)) => frames.iter().for_each(|frame| put(wire, frame)),
-            Due::Frames(Err(problem)) => return Some(failed(&problem)),
+            Due::Frames(Err(problem)) => return Err(failed(&problem)),
             Due::Control(control) => wire.put_text(outgoing::control(&control).as_bytes()),
-            Due::Order(Order::Close(reason)) => return Some(End::Goodbye(reason)),
+            Due::Order(Order::Close(reason)) => return Err(End::Goodbye(reason)),
             Due::Order(order) => {
                 if let Some(text) = session.obey(order) {
                     wire.put_text(text.as_bytes());

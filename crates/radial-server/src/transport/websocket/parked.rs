@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::sync::{Arc, LazyLock};
 
 use radial_fanout::{Encoding, Ended, Resident, Returned, Tally, Why};
+use radial_hub::Resting;
 use radial_protocol::control::Control;
 use radial_protocol::{Cursor, Event, Offset, TimeMs};
 use radial_websocket::Deflate;
@@ -47,11 +48,11 @@ impl Encoding for Frames {
 
 impl WebSocket {
     /// Gives it to a worker.
-    pub(super) fn park(mut self: Box<Self>) {
+    pub(super) fn park(mut self: Box<Self>, resting: Resting) {
         // A socket that cannot be taken from the runtime is closed with its stream.
         if let Some(socket) = self.wire.give_away() {
             let encoding = encoding(self.wire.deflate());
-            Life::park(socket, encoding, self);
+            Life::park(socket, encoding, resting, self);
         }
     }
 }
