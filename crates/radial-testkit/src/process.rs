@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -72,6 +73,18 @@ impl HubProcess {
     /// Where the hub listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How long it has used a processor so far, all threads together.
+    pub fn processor_time(&self) -> Result<Duration> {
+        let id = self.child.id().context("the hub has ended")?;
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+        // Its name, which may hold anything, ends with the last `)`; the times are fields 14 and 15,
+        // in hundredths of a second.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let ticks: u64 =
+            fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+        Ok(Duration::from_millis(ticks * 10))
     }
 
     /// The hub's address as clients are given it.

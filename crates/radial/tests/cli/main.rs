@@ -12,6 +12,7 @@ mod crash;
 mod history;
 mod hop;
 mod https;
+mod idle;
 mod operate;
 mod program;
 mod renewal;

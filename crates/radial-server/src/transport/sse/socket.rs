@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use radial_fanout::{Ended, Resident, Returned, Tally};
+use radial_fanout::{Ended, Resident, Returned, Tally, Why};
 use radial_hub::Resting;
 use radial_protocol::Offset;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -59,7 +58,7 @@ impl SseStream {
             }
             let due = tokio::select! {
                 due = self.next() => due,
-                () = closed(&socket) => return,
+                () = closed(&mut socket) => return,
             };
             chunk(&due.unwrap_or_default(), &mut out);
         }
@@ -73,15 +72,16 @@ impl SseStream {
         }
     }
 
-    async fn go_on(self: Box<Self>, socket: std::net::TcpStream, unwritten: Bytes) {
-        let Ok(socket) = TcpStream::from_std(socket) else { return };
-        // What a client sends on its stream means nothing; it only must not wake anybody again.
-        if !forget_what_came(&socket) {
-            return;
-        }
+    async fn go_on(self: Box<Self>, returned: Returned) {
+        let Ok(mut socket) = TcpStream::from_std(returned.socket) else { return };
         let cut = self.life.cut();
         tokio::select! {
-            () = self.drive(socket, unwritten.into()) => {}
+            () = async {
+                // It must be read, or it comes back at once.
+                if returned.why != Why::Readable || forget_what_came(&mut socket).await {
+                    self.drive(socket, returned.unwritten.into()).await;
+                }
+            } => {}
             () = cut => {}
         }
     }
@@ -95,7 +95,7 @@ impl Resident for SseStream {
     fn come_back(mut self: Box<Self>, returned: Returned) {
         self.life.come_back(&returned);
         let app = Arc::clone(self.life.app());
-        app.parking.spawn(self.go_on(returned.socket, returned.unwritten));
+        app.parking.spawn(self.go_on(returned));
     }
 
     fn ended(mut self: Box<Self>, ended: Ended, tally: Tally) {
@@ -116,18 +116,16 @@ async fn write(socket: &mut TcpStream, mut bytes: &[u8]) -> Result<(), &'static 
 }
 
 /// Resolves when the client has closed its side.
-async fn closed(socket: &TcpStream) {
-    while socket.readable().await.is_ok() && forget_what_came(socket) {}
+async fn closed(socket: &mut TcpStream) {
+    while forget_what_came(socket).await {}
 }
 
-/// Reads what has come, and forgets it; tells whether the client is still there.
-fn forget_what_came(socket: &TcpStream) -> bool {
-    let mut buffer = [0; 1_024];
-    loop {
-        match socket.try_read(&mut buffer) {
-            Ok(0) => return false,
-            Ok(_) => {}
-            Err(error) => return error.kind() == std::io::ErrorKind::WouldBlock,
-        }
-    }
+/// Waits for what the client sends, which means nothing on a stream, and forgets it; tells whether
+/// the client is still there. Cancel safe.
+///
+/// Whoever sends without end keeps no thread to himself: a read gives way to other tasks now and
+/// then.
+async fn forget_what_came(socket: &mut TcpStream) -> bool {
+    let read = socket.read(&mut [0; 1_024]).await;
+    read.is_ok_and(|len| len > 0)
 }
