@@ -53,6 +53,15 @@ impl TimelineMemory {
         self.budget
     }
 
+    /// Lets every timeline give up the older half of its bytes: memory is short elsewhere. Readers
+    /// then find in the log what has gone.
+    pub fn shrink(&self) {
+        let sharers = self.sharers.lock().unwrap_or_else(PoisonError::into_inner);
+        for timeline in sharers.timelines.iter().filter_map(Weak::upgrade) {
+            timeline.keep_only_part(2);
+        }
+    }
+
     pub(crate) fn take(&self, bytes: usize) {
         self.used.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -128,6 +137,9 @@ mod tests {
             assert_eq!(timeline.position_after(Offset::ZERO, 0), None);
             assert!(timeline.position_after(timeline.head(), timeline.end()).is_some());
         }
+        let before = memory.used_bytes();
+        memory.shrink();
+        assert!(memory.used_bytes() <= before / 2 && memory.used_bytes() > 0);
         drop(timelines);
         assert_eq!(memory.used_bytes(), 0);
     }

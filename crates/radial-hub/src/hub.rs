@@ -178,6 +178,11 @@ impl Hub {
         self.stats.deliver(tally.delivered, tally.expired);
     }
 
+    /// Whether memory is short.
+    pub fn is_short_of_memory(&self) -> bool {
+        self.patience.is_short_of_memory()
+    }
+
     /// What was counted.
     pub fn stats(&self) -> &Stats {
         &self.stats

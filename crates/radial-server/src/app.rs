@@ -17,6 +17,7 @@ use crate::http::aliases::{Alias, aliases};
 use crate::http::documents::Documents;
 use crate::http::origin::Origins;
 use crate::http::proxies::Proxies;
+use crate::memory::Memory;
 use crate::parking::Parking;
 use crate::rates::Rates;
 use crate::tls::Reloads;
@@ -55,6 +56,7 @@ pub(crate) struct App {
     /// Further paths of the event stream and of the WebSocket.
     pub(crate) aliases: Vec<Alias>,
     pub(crate) rates: Rates,
+    pub(crate) memory: Memory,
     pub(crate) certificates: Reloads,
     pub(crate) documents: Documents,
     /// The longest that a request's body may take to arrive.
@@ -120,6 +122,7 @@ impl App {
             hub,
             auth,
             rates: Rates::new(config.rates.clone(), seed),
+            memory: Memory::new(config.hub.memory_pressure),
             certificates: Reloads::default(),
             documents: Documents::default(),
             body_timeout: config.server.body_timeout,

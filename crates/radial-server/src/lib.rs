@@ -13,6 +13,7 @@ mod embed;
 mod http;
 pub mod keys;
 pub mod logging;
+mod memory;
 mod metrics;
 mod openapi;
 mod opening;

@@ -34,6 +34,11 @@ pub(crate) fn text(app: &App) -> String {
             ("refused", app.certificates.refused.load(Ordering::Relaxed)),
         ],
         ready: app.hub.readiness() == Readiness::Ready,
+        memory: [
+            app.memory.used_percent.load(Ordering::Relaxed),
+            u64::from(app.hub.is_short_of_memory()),
+            app.memory.trims.load(Ordering::Relaxed),
+        ],
     };
     let mut registry = Registry::with_prefix("radial");
     registry.register_collector(Box::new(snapshot));
@@ -58,6 +63,7 @@ struct Snapshot {
     forgotten: u64,
     reloads: [(&'static str, u64); 2],
     ready: bool,
+    memory: [u64; 3],
 }
 
 impl Snapshot {
@@ -176,6 +182,12 @@ impl Snapshot {
     /// What is kept, in memory and on the disk.
     fn encode_kept(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         encode_memory(encoder, self.timeline_bytes, self.timeline_budget_bytes)?;
+        let [used_percent, is_short, trims] = self.memory;
+        let help = "How much of the memory that the process may use is used, in per cent.";
+        gauge(encoder, "memory_used_percent", help, used_percent)?;
+        gauge(encoder, "short_of_memory", "1 if memory is short.", is_short)?;
+        let help = "Times that timelines gave up a half because memory was short.";
+        counter(encoder, "memory_trims", help, trims)?;
         encode_usage(encoder, &self.usage)?;
         self.encode_backlog(encoder)
     }

@@ -12,6 +12,7 @@ use crate::app::{App, Mode};
 use crate::auth::{self, Application, Auth};
 use crate::clock;
 use crate::config::Config;
+use crate::memory;
 use crate::server::RunError;
 use crate::watch::watch;
 
@@ -52,6 +53,7 @@ pub(crate) fn look_after(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(auth::refresh(Arc::clone(app)));
     tasks.spawn(auth::reask(Arc::clone(app)));
     tasks.spawn(watch(Arc::clone(app)));
+    tasks.spawn(memory::watch(Arc::clone(app)));
     tasks
 }
 

@@ -122,6 +122,9 @@ pub struct Hub {
     /// How much memory is for recent events and hot state: a quarter for the store's pages, the rest
     /// for timelines. Default 128 MiB; 8 MiB to 1 TiB.
     pub memory_bytes: usize,
+    /// From how many hundredths of the memory that may be used on it is short; 0: never. Default 90;
+    /// up to 100.
+    pub memory_pressure: usize,
     /// The oldest that a token may be; zero: any age. Default zero; up to 100 years.
     pub token_age_max: Duration,
     /// The tenants, each once. Default `dev` alone; 1 to 10,000.
@@ -253,6 +256,7 @@ impl Default for Hub {
         Self {
             disabled: false,
             memory_bytes: 128 * 1024 * 1024,
+            memory_pressure: 90,
             token_age_max: Duration::ZERO,
             tenants: vec![TenantId::new("dev").expect("it keeps to the alphabet")],
             registry: None,

@@ -6,7 +6,7 @@ use radial_protocol::TenantId;
 
 use super::{CENTURY, MIB, Section};
 use crate::config::kind::{Kind, Texts, distinct, name_alphabet};
-use crate::config::option::{bytes, duration, option};
+use crate::config::option::{bytes, count, duration, option};
 
 pub(super) const TENANTS_MAX: usize = 10_000;
 
@@ -35,6 +35,14 @@ pub(super) const SECTION: Section = Section {
             "How much memory is for hot state and recent events: a quarter for pages of the store, the \
              rest for the timelines of all tenants together. What connections and requests take comes on top.",
             "1GiB",
+        ),
+        option(
+            "hub.memory_pressure",
+            count(|c| &mut c.hub.memory_pressure, 0, 100),
+            "From how many per cent of the memory that the process may use on it is short: timelines give \
+             up their older events, and clients that are behind get durable events only, until it is 5 \
+             below. The limit is that of the control group, else the machine's. 0 means never.",
+            "80",
         ),
         option(
             "hub.tenants",
