@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use radial_fanout::{Tally, Timeline, TimelineLimit, TimelineMemory};
 use radial_log::{Clock, Disk, EmbeddedLog, EventLog, Health};
-use radial_protocol::filter::Readership;
+use radial_protocol::filter::{Asked, Readership, Selection};
 use radial_protocol::{Code, Event, Problem, TenantId};
 use radial_registry::Registry;
 
 use crate::behind::Patience;
 use crate::control::{Control, ControlError};
 use crate::runtime::Runtime;
+use crate::sharing::Sharing;
 use crate::stats::Stats;
 use crate::window::window;
 
@@ -88,6 +89,9 @@ pub struct Hub {
     pub(crate) readership: Arc<Readership>,
     pub(crate) runtime: Runtime,
     pub(crate) stats: Stats,
+    /// What subscribers ask for, and what is left of it: many ask for the same.
+    pub(crate) wanted: Sharing<[Selection]>,
+    pub(crate) asked: Sharing<Asked>,
     pub(crate) patience: Patience,
     timelines: HashMap<TenantId, Arc<Timeline>>,
     timeline_memory: Arc<TimelineMemory>,
@@ -140,6 +144,8 @@ impl Hub {
             registry: config.registry,
             runtime,
             stats: Stats::default(),
+            wanted: Sharing::default(),
+            asked: Sharing::default(),
             patience,
             timelines,
             timeline_memory: memory,

@@ -17,6 +17,7 @@ mod overload;
 mod publish;
 mod runtime;
 mod sameness;
+mod sharing;
 mod snapshot;
 mod stats;
 mod subscription;

@@ -73,12 +73,12 @@ pub struct Resting {
 pub struct Subscription {
     hub: Arc<Hub>,
     grants: Arc<Grants>,
-    wanted: Vec<Selection>,
+    wanted: Arc<[Selection]>,
     timeline: Arc<Timeline>,
     end: watch::Receiver<u64>,
     reader: Reader,
     epoch: Epoch,
-    opening: Opening,
+    opening: Option<Box<Opening>>,
     ready: VecDeque<Frame>,
     snapshot: Option<SnapshotReading>,
     /// A page that is being read; if nobody waits for it now, the next call does.
@@ -103,7 +103,7 @@ impl Hub {
         self.check_credential(&grants)?;
         self.check_open()?;
         let timeline = Arc::clone(self.timeline(&grants.tenant)?);
-        let wanted = vec![request.selection];
+        let wanted = self.wanted.share(Arc::from([request.selection]));
         let filter = self.subscriber_filter(&wanted, &grants)?;
         let bounds = self.log.bounds(&grants.tenant).ok_or_else(no_log)?;
         let since = match request.start {
@@ -134,7 +134,7 @@ impl Hub {
             timeline,
             reader: Reader::new(filter, place),
             epoch: bounds.epoch,
-            opening,
+            opening: Some(Box::new(opening)),
             ready: gap.into_iter().map(|gap| Frame::Control(Control::Gap(gap))).collect(),
             snapshot,
             reading: None,
@@ -155,7 +155,8 @@ impl Hub {
         grants: &Arc<Grants>,
     ) -> Result<Filter, Problem> {
         let readership = Arc::clone(&self.readership);
-        Filter::of_any(wanted, Arc::clone(grants), readership, View::Subscriber)
+        let filter = Filter::of_any(wanted, Arc::clone(grants), readership, View::Subscriber)?;
+        Ok(filter.sharing(|asked| self.asked.share(asked)))
     }
 
     async fn open_snapshot(
@@ -189,9 +190,14 @@ impl Hub {
 }
 
 impl Subscription {
-    /// What became of the request.
-    pub fn opening(&self) -> &Opening {
-        &self.opening
+    /// What became of the request, until that is forgotten.
+    pub fn opening(&self) -> Option<&Opening> {
+        self.opening.as_deref()
+    }
+
+    /// Forgets what became of the request, once the client has been told.
+    pub fn forget_opening(&mut self) {
+        self.opening = None;
     }
 
     /// Whether state comes before everything else.
@@ -228,7 +234,7 @@ impl Subscription {
     }
 
     /// What was asked for, before it was narrowed to any grants.
-    pub fn wanted(&self) -> &[Selection] {
+    pub fn wanted(&self) -> &Arc<[Selection]> {
         &self.wanted
     }
 
@@ -237,7 +243,7 @@ impl Subscription {
     /// # Errors
     /// `forbidden` for a channel outside the grants. Then nothing changes.
     pub fn add(&mut self, selection: Selection) -> Result<(), Problem> {
-        let mut wanted = self.wanted.clone();
+        let mut wanted = self.wanted.to_vec();
         if !wanted.contains(&selection) {
             wanted.push(selection);
         }
@@ -249,7 +255,7 @@ impl Subscription {
     /// # Errors
     /// `invalid-parameter` if that was not asked for.
     pub fn remove(&mut self, selection: &Selection) -> Result<(), Problem> {
-        let mut wanted = self.wanted.clone();
+        let mut wanted = self.wanted.to_vec();
         wanted.retain(|wanted| wanted != selection);
         if wanted.len() == self.wanted.len() {
             let detail = "there is no subscription with these channels and types";
@@ -260,7 +266,7 @@ impl Subscription {
 
     fn want(&mut self, wanted: Vec<Selection>) -> Result<(), Problem> {
         self.reader.set_filter(self.hub.subscriber_filter(&wanted, &self.grants)?);
-        self.wanted = wanted;
+        self.wanted = self.hub.wanted.share(wanted.into());
         Ok(())
     }
 

@@ -90,7 +90,7 @@ pub enum Verdict {
 
 /// What is left of what a reader asked for.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Asked {
+pub struct Asked {
     selections: Vec<Selection>,
     /// The part of what was asked for that the registry routes to a sink of the grants.
     routed: Vec<Selection>,
@@ -148,6 +148,14 @@ impl Filter {
             types => granted(&types)?,
         };
         Ok(Self { asked: Arc::new(Asked { selections, routed }), grants, readership, view })
+    }
+
+    /// The same with `share`'s copy of what is left of the selections, which must be equal: many
+    /// readers ask for the same.
+    #[must_use]
+    pub fn sharing(mut self, share: impl FnOnce(Arc<Asked>) -> Arc<Asked>) -> Self {
+        self.asked = share(self.asked);
+        self
     }
 
     /// What is left of the selections, and what of them is routed to the reader.

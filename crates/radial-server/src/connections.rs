@@ -65,7 +65,7 @@ pub(crate) struct Opening {
     /// The client's address.
     pub(crate) address: IpAddr,
     pub(crate) socket: Option<SocketCut>,
-    pub(crate) wanted: Vec<Selection>,
+    pub(crate) wanted: Arc<[Selection]>,
     pub(crate) since: TimeMs,
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct Connection {
 
 struct Inner {
     grants: Arc<Grants>,
-    wanted: Vec<Selection>,
+    wanted: Arc<[Selection]>,
     renewal: Option<Arc<Grants>>,
     changes: VecDeque<Change>,
     warning: Option<u64>,
@@ -119,13 +119,13 @@ impl Connection {
     }
 
     /// What it asks for now.
-    pub(crate) fn wanted(&self) -> Vec<Selection> {
-        self.inner().wanted.clone()
+    pub(crate) fn wanted(&self) -> Arc<[Selection]> {
+        Arc::clone(&self.inner().wanted)
     }
 
     /// Notes what it asks for from now on.
-    pub(crate) fn asks_for(&self, wanted: &[Selection]) {
-        self.inner().wanted = wanted.to_vec();
+    pub(crate) fn asks_for(&self, wanted: &Arc<[Selection]>) {
+        self.inner().wanted = Arc::clone(wanted);
     }
 
     /// Waits for an order. Cancel safe: an order that was not returned is returned by the next call.
@@ -201,7 +201,7 @@ impl Connection {
             return false;
         }
         inner.changes.extend(changes);
-        inner.wanted = wanted;
+        inner.wanted = wanted.into();
         self.wake(inner);
         true
     }
@@ -296,7 +296,7 @@ impl ConnectionTable {
         let key = ClientKey::of(&opening);
         let inner = Inner {
             grants: Arc::clone(&opening.grants),
-            wanted: opening.wanted.clone(),
+            wanted: Arc::clone(&opening.wanted),
             renewal: None,
             changes: VecDeque::new(),
             warning: None,
@@ -390,7 +390,7 @@ mod tests {
             client: Some(Id::new(client).unwrap()),
             address: IpAddr::from([127, 0, 0, 1]),
             socket: None,
-            wanted: Vec::new(),
+            wanted: Arc::from([]),
             since: TimeMs(0),
         })
     }

@@ -109,7 +109,7 @@ async fn a_snapshot_and_what_follows_make_the_same_state_at_every_moment() {
         json!({"eventType": "user.updated", "eventData": {"userId": "end"}, "channel": "board:1"});
     test.hub.publish(&test.grants, vec![request(&marker)]).await.unwrap();
     for mut stream in streams {
-        assert!(!stream.opening().is_place);
+        assert!(!stream.opening().unwrap().is_place);
         let mut cards: BTreeMap<String, Value> = BTreeMap::new();
         let mut snapshots_done = 0;
         'stream: loop {

@@ -147,7 +147,11 @@ async fn hop(
 async fn subscribe(test: &TestHub, channels: &[&str], start: Start) -> Subscription {
     let request = SubscribeRequest { selection: selection(channels), start, snapshot: vec![] };
     let subscription = test.hub.subscribe(Arc::clone(&test.grants), request).await.unwrap();
-    assert!(subscription.opening().resumed.complete, "{:?}", subscription.opening());
+    assert!(
+        subscription.opening().unwrap().resumed.complete,
+        "{:?}",
+        subscription.opening().unwrap()
+    );
     subscription
 }
 

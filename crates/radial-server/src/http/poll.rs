@@ -65,7 +65,7 @@ pub(crate) async fn poll(
     let has_place = !matches!(start, Start::Now);
     let request = SubscribeRequest { selection, start, snapshot };
     let mut subscription = app.hub.subscribe(Arc::clone(&grants), request).await?;
-    let mut page = Page::at(subscription.opening().cursor, limit);
+    let mut page = Page::at(subscription.cursor(), limit);
     if subscription.begins_with_snapshot() {
         page.take_snapshot(&mut subscription).await?;
     } else if has_place {

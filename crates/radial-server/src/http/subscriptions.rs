@@ -87,7 +87,7 @@ pub(crate) async fn change(
         changes.push(Change::Add(selection, start));
     }
     let held = connection.grants();
-    let wanted = after(connection.wanted(), &changes)?;
+    let wanted = after(connection.wanted().to_vec(), &changes)?;
     let count = |selection: &Selection| selection.channels.len() + selection.types.len();
     if wanted.iter().map(count).sum::<usize>() > most {
         let detail = format!("a connection has at most {most} channels and types together");

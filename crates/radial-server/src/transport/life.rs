@@ -96,8 +96,8 @@ impl Life {
             transport,
             tenant = %subscription.tenant(),
             client = client.as_ref().map(Id::as_str),
-            cursor = %subscription.opening().cursor,
-            complete = subscription.opening().resumed.complete,
+            cursor = %subscription.cursor(),
+            complete = subscription.opening().map(|opening| opening.resumed.complete),
             "connected"
         );
         let open = app.table.open(connections::Opening {
@@ -107,7 +107,7 @@ impl Life {
             client,
             address,
             socket,
-            wanted: subscription.wanted().to_vec(),
+            wanted: Arc::clone(subscription.wanted()),
             since,
         });
         open.connection.moved_to(subscription.cursor().offset);
@@ -115,7 +115,7 @@ impl Life {
         app.connections.streams.fetch_add(1, Ordering::Relaxed);
         app.connections.streams_opened.fetch_add(1, Ordering::Relaxed);
         let uptime = runtime.uptime();
-        let life = Self {
+        let mut life = Self {
             app: Arc::clone(app),
             subscription,
             open,
@@ -129,11 +129,13 @@ impl Life {
             _open: app.parking.tasks.token(),
         };
         let hello = life.hello(id, max_age_ms);
+        life.subscription.forget_opening();
         (life, hello)
     }
 
     fn hello(&self, id: ConnectionId, max_age_ms: u64) -> Control {
-        let (app, opening) = (&self.app, self.subscription.opening());
+        let app = &self.app;
+        let opening = self.subscription.opening().expect("nobody has been told of it before");
         let now = app.hub.runtime().now();
         let state = app.hub.credential_state(self.subscription.grants(), now);
         let token_expires_in_ms = match state {

@@ -28,7 +28,7 @@ pub(crate) struct SseStream {
     form: Form,
     first: Bytes,
     /// An addition whose earlier events go out before it takes effect.
-    adding: Option<(Earlier, Selection)>,
+    adding: Option<Box<(Earlier, Selection)>>,
 }
 
 impl SseStream {
@@ -113,7 +113,7 @@ impl SseStream {
             Change::Add(selection, Start::Now) => self.life.subscription.add(selection),
             Change::Add(selection, start) => {
                 let earlier = self.life.subscription.earlier(&selection, start).await;
-                earlier.map(|earlier| self.adding = Some((earlier, selection)))
+                earlier.map(|earlier| self.adding = Some(Box::new((earlier, selection))))
             }
         };
         if let Err(problem) = changed {
@@ -124,7 +124,7 @@ impl SseStream {
     /// The next page of what an addition would have shown, one at a time; after the last one the
     /// addition takes effect.
     async fn page_of_addition(&mut self) -> Option<Bytes> {
-        let (earlier, _) = self.adding.as_mut()?;
+        let (earlier, _) = &mut **self.adding.as_mut()?;
         match earlier.next().await {
             Ok(Some((frames, done))) => {
                 let page = sse::named_frame("replay", &replay::page(None, &frames, done));
@@ -133,7 +133,7 @@ impl SseStream {
                 Some(bytes.into())
             }
             Ok(None) => {
-                let (_, selection) = self.adding.take()?;
+                let (_, selection) = *self.adding.take()?;
                 self.change(Change::Add(selection, Start::Now)).await;
                 None
             }
