@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use mio::event::Event as SocketEvent;
 use mio::{Events, Interest, Poll, Token, Waker};
 use radial_protocol::Cursor;
@@ -194,7 +195,7 @@ impl Worker {
         let Some(seat) = self.seats.get_mut(seat_id) else { return };
         let shard_id = seat.shard;
         let uptime = (self.settings.uptime)();
-        seat.behind = Some(Box::new(super::seat::Behind::new(spot, &[], uptime)));
+        seat.behind = Some(Box::new(super::seat::Behind::new(spot, Bytes::new(), uptime)));
         self.with_shard(shard_id, uptime, |shard, hands| {
             // What was published before a new shard had its bell has rung for nobody.
             if shard.seats == 1 || shard.spot.position < spot.position {
@@ -310,7 +311,7 @@ impl Worker {
                 self.bytes.clear();
                 class.encoding.heartbeat(now, cursor, &mut self.bytes);
                 let spot = shard.spot;
-                if let Some(leave) = seat.write_or_wait(&self.bytes, spot, uptime) {
+                if let Some(leave) = seat.write_own(&self.bytes, spot, uptime) {
                     self.leaving.push((seat_id, leave));
                 }
             }

@@ -45,8 +45,8 @@ pub(crate) struct Behind {
 }
 
 impl Behind {
-    pub(crate) fn new(spot: Spot, unwritten: &[u8], since: Duration) -> Self {
-        Self { spot, unwritten: Bytes::copy_from_slice(unwritten), since }
+    pub(crate) fn new(spot: Spot, unwritten: Bytes, since: Duration) -> Self {
+        Self { spot, unwritten, since }
     }
 }
 
@@ -100,18 +100,24 @@ impl Seat {
         is_slow.then_some(Leave::Ended(Ended::Slow))
     }
 
-    /// Writes to a connection that keeps up; what its socket does not take waits at this spot.
+    /// The same with bytes that are nobody else's.
+    pub(crate) fn write_own(&mut self, bytes: &[u8], spot: Spot, now: Duration) -> Option<Leave> {
+        self.write_or_wait(bytes, || Bytes::copy_from_slice(bytes), spot, now)
+    }
+
+    /// Writes to a connection that keeps up; what its socket does not take waits at this spot, as
+    /// the rest of `whole`'s copy of the bytes, which others may share.
     pub(crate) fn write_or_wait(
         &mut self,
         bytes: &[u8],
+        whole: impl FnOnce() -> Bytes,
         spot: Spot,
         now: Duration,
     ) -> Option<Leave> {
         match self.write(bytes) {
             Wrote::All => None,
             Wrote::Part(written) => {
-                let rest = bytes.get(written..).unwrap_or_default();
-                self.behind = Some(Box::new(Behind::new(spot, rest, now)));
+                self.behind = Some(Box::new(Behind::new(spot, whole().slice(written..), now)));
                 None
             }
             Wrote::Gone => {

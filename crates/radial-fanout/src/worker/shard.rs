@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use radial_protocol::filter::{Verdict, is_for_everyone};
 use radial_protocol::{Epoch, Event};
 
@@ -94,6 +95,7 @@ impl Shard {
             class.encoding.events(&common, hands.bytes);
         }
         let expired = std::mem::take(&mut class.expired);
+        let mut shared: Option<Bytes> = None;
         for seat_id in &class.members {
             let Some(seat) = hands.seats.get_mut(*seat_id) else { continue };
             if seat.behind.is_some() || seat.is_leaving {
@@ -117,7 +119,10 @@ impl Shard {
             }
             seat.tally.delivered += count as u64;
             hands.counted.delivered += count as u64;
-            if let Some(leave) = seat.write_or_wait(bytes, next, hands.uptime) {
+            let copy = || Bytes::copy_from_slice(bytes);
+            // However many are stuck with what is common, there is one copy of it.
+            let whole = || if own { copy() } else { shared.get_or_insert_with(copy).clone() };
+            if let Some(leave) = seat.write_or_wait(bytes, whole, next, hands.uptime) {
                 hands.leaving.push((*seat_id, leave));
             }
         }
@@ -131,7 +136,7 @@ impl Shard {
         let (position, place) = self.timeline.end_and_head();
         for (seat_id, seat) in hands.seats.iter_mut() {
             if seat.shard == self.id && seat.behind.is_none() && !seat.is_leaving {
-                seat.behind = Some(Box::new(Behind::new(lost, &[], hands.uptime)));
+                seat.behind = Some(Box::new(Behind::new(lost, Bytes::new(), hands.uptime)));
                 seat.is_leaving = true;
                 hands.leaving.push((seat_id, Leave::Back(Why::Behind)));
             }
@@ -186,7 +191,7 @@ impl Shard {
         hands.counted.delivered += due.len() as u64;
         hands.own_bytes.clear();
         class.encoding.events(&due, hands.own_bytes);
-        if let Some(leave) = seat.write_or_wait(hands.own_bytes, self.spot, hands.uptime) {
+        if let Some(leave) = seat.write_own(hands.own_bytes, self.spot, hands.uptime) {
             hands.leaving.push((seat_id, leave));
         }
     }
