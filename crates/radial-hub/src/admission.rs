@@ -101,6 +101,9 @@ fn check_rights(grants: &Grants, request: &PublishRequest, policy: &Policy) -> R
     if !any_matches(&grants.channels, request.channel.as_str()) {
         return forbidden(format!("the credential may not use the channel {}", request.channel));
     }
+    if request.channel.tells_presence() {
+        return forbidden(format!("on {} the hub alone publishes", request.channel));
+    }
     if !may_publish(grants, policy) {
         return forbidden(format!(
             "publishing {} needs a role that the credential lacks",

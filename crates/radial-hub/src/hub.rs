@@ -14,6 +14,7 @@ use radial_registry::Registry;
 
 use crate::behind::Patience;
 use crate::control::{Control, ControlError};
+use crate::presence::{Presence, PresenceSettings, PresenceTally};
 use crate::runtime::Runtime;
 use crate::sharing::Sharing;
 use crate::stats::Stats;
@@ -39,6 +40,8 @@ pub struct Config {
     pub timeline_memory_bytes: usize,
     /// Whether the hub starts switched off.
     pub disabled: bool,
+    /// On which channels presence is kept, and how.
+    pub presence: PresenceSettings,
     /// The oldest that a token may be, by the time at which it says it was issued. Older ones count
     /// no more, and revocations older than that are forgotten. `None`: tokens may be of any age, and
     /// revocations are kept for ever.
@@ -96,6 +99,8 @@ pub struct Hub {
     timelines: HashMap<TenantId, Arc<Timeline>>,
     timeline_memory: Arc<TimelineMemory>,
     pub(crate) control: Control,
+    /// `None`: it is off.
+    pub(crate) presence: Option<Presence>,
     pub(crate) token_age_max: Option<Duration>,
     draining: AtomicBool,
 }
@@ -103,9 +108,14 @@ pub struct Hub {
 impl Hub {
     /// Opens the log and makes every tenant ready. Blocks.
     pub fn open(config: Config, runtime: Runtime) -> Result<Self, OpenError> {
+        let presence = Presence::new(config.presence, &config.tenants);
+        let registry = match &presence {
+            Some(_) => Arc::new(config.registry.with_presence()),
+            None => config.registry,
+        };
         let timelines: Arc<OnceLock<HashMap<TenantId, Arc<Timeline>>>> = Arc::default();
         let committed = Arc::clone(&timelines);
-        let registry = Arc::clone(&config.registry);
+        let windows = Arc::clone(&registry);
         let (random, clock, uptime) = (runtime.clone(), runtime.clone(), runtime.clone());
         let patience = Patience::new(&config.log);
         let log = EmbeddedLog::open(radial_log::Config {
@@ -118,7 +128,7 @@ impl Hub {
             on_commit: Box::new(move |tenant, events: &[Arc<Event>]| {
                 let timeline = committed.get().and_then(|timelines| timelines.get(tenant));
                 if let Some(timeline) = timeline {
-                    let window = window(&registry, events.iter().map(|event| &event.head));
+                    let window = window(&windows, events.iter().map(|event| &event.head));
                     timeline.publish(events.iter().cloned(), window);
                 }
             }),
@@ -140,8 +150,9 @@ impl Hub {
             log,
             control,
             token_age_max: config.token_age_max,
-            readership: Arc::new(readership(&config.registry)),
-            registry: config.registry,
+            readership: Arc::new(readership(&registry)),
+            registry,
+            presence,
             runtime,
             stats: Stats::default(),
             wanted: Sharing::default(),
@@ -187,6 +198,11 @@ impl Hub {
     /// Whether memory is short.
     pub fn is_short_of_memory(&self) -> bool {
         self.patience.is_short_of_memory()
+    }
+
+    /// What presence has come to.
+    pub fn presence_tally(&self) -> PresenceTally {
+        self.presence.as_ref().map(Presence::tally).unwrap_or_default()
     }
 
     /// What was counted.

@@ -14,6 +14,7 @@ mod entities;
 mod history;
 mod hub;
 mod overload;
+mod presence;
 mod publish;
 mod runtime;
 mod sameness;
@@ -29,6 +30,9 @@ pub use earlier::Earlier;
 pub use entities::{EntityPage, EntityQuery};
 pub use history::{HistoryPage, HistoryQuery};
 pub use hub::{Config, Hub, OpenError, Readiness};
+pub use presence::{
+    Attendance, PresencePage, PresenceQuery, PresenceSettings, PresenceTally, Present,
+};
 pub use publish::PublishResult;
 pub use runtime::Runtime;
 pub use stats::{Stats, Tallies};

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use crate::admission::admit;
 use crate::hub::Hub;
+use crate::presence::is_own_type;
 use crate::window::window;
 
 /// What one event of a request came to.
@@ -151,6 +152,10 @@ impl Hub {
         request: &PublishRequest,
         backlog: &Backlog,
     ) -> Result<Entry, Problem> {
+        if self.presence.is_some() && is_own_type(&request.event_type) {
+            let detail = format!("{} is published by the hub alone", request.event_type);
+            return Err(Problem::new(Code::Forbidden, detail));
+        }
         let entry = admit(&self.registry, grants, request, &self.runtime)?;
         let Head { persistence, priority, .. } = entry.draft.head;
         self.check_load(backlog, persistence, priority)?;

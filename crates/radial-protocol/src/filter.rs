@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::event::{Event, Head, Scope, TimeMs};
 use crate::grants::{Grants, any_matches};
-use crate::names::{EventTypeName, Name, Pattern};
+use crate::names::{ChannelName, EventTypeName, Name, Pattern};
 use crate::problem::{Code, Problem};
 
 /// What the registry says of who gets the events of a type.
@@ -54,17 +54,33 @@ impl Selection {
         Ok(Self { channels: narrow(&self.channels, channels), types: narrow(&self.types, types) })
     }
 
-    /// What is left of it inside granted channels and types.
+    /// What is left of it inside granted channels and types. Who is granted a channel is granted
+    /// its presence too.
     fn granted(&self, channels: &[Pattern], types: &[Pattern]) -> Result<Self, Problem> {
-        self.within(channels, types).map_err(|name| {
+        let outside = |name: &str| {
             let detail = format!("the channel {name} is not among the granted channels");
             Problem::new(Code::Forbidden, detail)
-        })
+        };
+        let of = |channels: Vec<Pattern>| Self { channels, types: self.types.clone() };
+        let watched = of(self.channels.iter().filter_map(Pattern::watched).collect());
+        let plain = self.channels.iter().filter(|pattern| pattern.watched().is_none());
+        let plain = of(plain.cloned().collect());
+        let mut granted = plain.within(channels, types).map_err(outside)?;
+        let watched = watched.within(channels, types).map_err(outside)?;
+        granted.channels.extend(watched.channels.iter().map(Pattern::watching));
+        Ok(granted)
     }
 
     fn names(&self, head: &Head) -> bool {
-        any_matches(&self.channels, head.channel.as_str())
-            && any_matches(&self.types, head.event_type.as_str())
+        self.names_channel(&head.channel) && any_matches(&self.types, head.event_type.as_str())
+    }
+
+    /// Presence is for those alone who ask for it by name.
+    fn names_channel(&self, channel: &ChannelName) -> bool {
+        let tells_presence = channel.tells_presence();
+        self.channels.iter().any(|pattern| {
+            pattern.matches(channel.as_str()) && (!tells_presence || pattern.asks_for_presence())
+        })
     }
 }
 
@@ -189,6 +205,14 @@ impl Filter {
         self.shows(head)
     }
 
+    /// Whether this reader learns how many are on a channel, which it does where it is granted that
+    /// channel and asked for its presence; and who they are, which it does where it would be told
+    /// of it by an event with this head.
+    pub fn shows_presence(&self, head: &Head) -> (bool, bool) {
+        let counts = self.selections().any(|selection| selection.names_channel(&head.channel));
+        (counts, counts && self.shows(head))
+    }
+
     /// What is routed to the reader it gets as the sink that it stands for would: whoever the event
     /// is for, also if it is not broadcast. Everything else must be admitted by all there is.
     fn shows(&self, head: &Head) -> bool {
@@ -294,188 +318,4 @@ fn narrow(wanted: &[Pattern], granted: &[Pattern]) -> Vec<Pattern> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::tests::{content, head};
-    use crate::event::{Audience, Draft};
-    use crate::names::{ChannelName, SessionId, TenantId, UserId};
-
-    fn patterns(texts: &[&str]) -> Vec<Pattern> {
-        texts.iter().map(|text| Pattern::new(text).unwrap()).collect()
-    }
-
-    fn user(id: &str, roles: &[&str]) -> Grants {
-        let mut grants = Grants::everything(TenantId::new("acme").unwrap());
-        grants.roles = roles.iter().map(|role| Name::new(role).unwrap()).collect();
-        grants.acting_for(
-            Some(UserId::new(id).unwrap()),
-            Some(SessionId::new(&format!("s-{id}")).unwrap()),
-        )
-    }
-
-    fn check(grants: Grants, shape: impl FnOnce(&mut Head), expected: bool) {
-        let mut head = head("card.moved");
-        shape(&mut head);
-        let tenant = TenantId::new("acme").unwrap();
-        let event = Draft::new(head, &content(&tenant)).place(None, TimeMs(0), None);
-        let audit = EventTypeName::new("audit.written").unwrap();
-        let readership = Readership {
-            roles: HashMap::from([(audit.clone(), vec![Name::new("auditor").unwrap()])]),
-            routes: HashMap::from([(Name::new("analytics").unwrap(), vec![audit])]),
-        };
-        let wanted = Selection { channels: patterns(&["*"]), types: patterns(&["*"]) };
-        let filter =
-            Filter::new(&wanted, Arc::new(grants), Arc::new(readership), View::Subscriber).unwrap();
-        let admitted = filter.admits(&event, TimeMs(0)) == Verdict::Admitted;
-        assert_eq!(admitted, expected, "{event:?}");
-    }
-
-    #[test]
-    fn everything_must_admit_an_event() {
-        let audience = |users: &[&str], roles: &[&str]| {
-            Some(Audience {
-                users: users.iter().map(|id| UserId::new(id).unwrap()).collect(),
-                sessions: Vec::new(),
-                roles: roles.iter().map(|role| Name::new(role).unwrap()).collect(),
-            })
-        };
-        check(user("u1", &[]), |_| {}, true);
-        check(user("u1", &[]), |head| head.broadcast = false, false);
-        check(user("u1", &[]), |head| head.audience = audience(&["u1"], &[]), true);
-        check(user("u2", &[]), |head| head.audience = audience(&["u1"], &[]), false);
-        check(user("u2", &["editor"]), |head| head.audience = audience(&["u1"], &["editor"]), true);
-        check(
-            user("u1", &[]),
-            |head| head.event_type = EventTypeName::new("audit.written").unwrap(),
-            false,
-        );
-        check(
-            user("u1", &["auditor"]),
-            |head| head.event_type = EventTypeName::new("audit.written").unwrap(),
-            true,
-        );
-        for (reader, seen) in [("u1", true), ("u2", false)] {
-            check(
-                user(reader, &[]),
-                |head| {
-                    head.scope = Scope::User;
-                    head.user = Some(UserId::new("u1").unwrap());
-                },
-                seen,
-            );
-            check(
-                user(reader, &[]),
-                |head| {
-                    head.scope = Scope::Session;
-                    head.session = Some(SessionId::new("s-u1").unwrap());
-                },
-                seen,
-            );
-        }
-        check(user("u1", &[]), |head| head.scope = Scope::User, false);
-    }
-
-    #[test]
-    fn what_is_routed_to_a_reader_it_sees_as_a_sink_does_and_nothing_else() {
-        let sink = |routes: &[&str]| {
-            let mut grants = user("u1", &[]);
-            grants.channels = patterns(&["main"]);
-            grants.subscribe = Vec::new();
-            grants.routes = routes.iter().map(|name| Name::new(name).unwrap()).collect();
-            grants
-        };
-        let hidden = |head: &mut Head| {
-            head.event_type = EventTypeName::new("audit.written").unwrap();
-            head.broadcast = false;
-            head.scope = Scope::User;
-            head.audience =
-                Some(Audience { users: vec![UserId::new("u2").unwrap()], ..Audience::default() });
-        };
-        check(sink(&["analytics"]), hidden, true);
-        check(sink(&["mails"]), hidden, false);
-        check(sink(&[]), hidden, false);
-        check(sink(&["analytics"]), |_| {}, false);
-        let elsewhere = |head: &mut Head| {
-            hidden(head);
-            head.channel = ChannelName::new("board:1").unwrap();
-        };
-        check(sink(&["analytics"]), elsewhere, false);
-        let acting = sink(&["analytics"]).acting_for(UserId::new("u3").ok(), None);
-        check(acting, hidden, false);
-    }
-
-    #[test]
-    fn patterns_are_narrowed_and_exact_names_outside_are_refused() {
-        let mut grants = user("u1", &[]);
-        grants.channels = patterns(&["board:*", "main"]);
-        let filter = |channels: &[&str]| {
-            let wanted = Selection { channels: patterns(channels), types: patterns(&["card.*"]) };
-            Filter::new(&wanted, Arc::new(grants.clone()), Arc::default(), View::Subscriber)
-        };
-        assert_eq!(filter(&["*"]).unwrap().channels(), patterns(&["board:*", "main"]));
-        assert_eq!(filter(&["board:4*"]).unwrap().channels(), patterns(&["board:4*"]));
-        assert!(filter(&["chat:*"]).unwrap().channels().is_empty());
-        assert_eq!(filter(&["chat:1"]).unwrap_err().code, Code::Forbidden);
-    }
-
-    #[test]
-    fn what_one_selection_admits_is_admitted_and_pairs_are_not_mixed() {
-        let select = |channel: &str, event_type: &str| Selection {
-            channels: patterns(&[channel]),
-            types: patterns(&[event_type]),
-        };
-        let tenant = TenantId::new("acme").unwrap();
-        let wanted = [select("board:1", "card.*"), select("chat", "conversation.message")];
-        let grants = Arc::new(Grants::everything(tenant.clone()));
-        let filter = Filter::of_any(&wanted, grants, Arc::default(), View::Subscriber).unwrap();
-        for (channel, event_type, admitted) in [
-            ("board:1", "card.moved", true),
-            ("chat", "conversation.message", true),
-            ("chat", "card.moved", false),
-            ("board:1", "conversation.message", false),
-        ] {
-            let mut head = head(event_type);
-            head.channel = ChannelName::new(channel).unwrap();
-            let event = Draft::new(head, &content(&tenant)).place(None, TimeMs(0), None);
-            let verdict = filter.admits(&event, TimeMs(0)) == Verdict::Admitted;
-            assert_eq!(verdict, admitted, "{event_type} in {channel}");
-        }
-        assert_eq!(filter.channels(), patterns(&["board:1", "chat"]));
-    }
-
-    #[test]
-    fn filters_of_one_class_show_the_same_of_what_is_for_everyone() {
-        let wanted = Selection { channels: patterns(&["main"]), types: patterns(&["card.*"]) };
-        let roles: Arc<Readership> = Arc::default();
-        let filter = |grants: Grants| {
-            Filter::new(&wanted, Arc::new(grants), Arc::clone(&roles), View::Subscriber).unwrap()
-        };
-        let (first, second) = (filter(user("u1", &["editor"])), filter(user("u2", &["editor"])));
-        assert_eq!(first.class(), second.class());
-        for event_type in ["card.moved", "activity:new"] {
-            let head = head(event_type);
-            assert!(is_for_everyone(&head));
-            assert_eq!(first.shows_kind(&head), second.shows_kind(&head));
-            assert!(first.shows_person(&head) && second.shows_person(&head));
-        }
-        // Whatever the common part depends on makes another class.
-        assert_ne!(first.class(), filter(user("u1", &["auditor"])).class());
-        let mut narrowed = user("u1", &["editor"]);
-        narrowed.subscribe = patterns(&["card.moved"]);
-        assert_ne!(first.class(), filter(narrowed).class());
-        let mut developer = user("u1", &["editor"]);
-        developer.sees_all = true;
-        assert_ne!(first.class(), filter(developer).class());
-        let mut hidden = head("card.moved");
-        hidden.scope = Scope::User;
-        assert!(!is_for_everyone(&hidden));
-    }
-
-    #[test]
-    fn the_channel_decides_first() {
-        let mut grants = user("u1", &[]);
-        grants.channels = patterns(&["board:*"]);
-        check(grants.clone(), |head| head.channel = ChannelName::new("board:1").unwrap(), true);
-        check(grants, |_| {}, false);
-    }
-}
+mod tests;

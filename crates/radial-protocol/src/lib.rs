@@ -16,6 +16,7 @@ pub mod grants;
 pub mod json;
 pub mod limits;
 pub mod names;
+pub mod presence;
 pub mod problem;
 pub mod sse;
 pub mod trace;

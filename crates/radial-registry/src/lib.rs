@@ -30,6 +30,7 @@ mod file;
 mod lint;
 mod pointer;
 mod policy;
+mod presence;
 mod problem;
 mod registry;
 mod schema;

@@ -14,6 +14,7 @@ use crate::error::RegistryError;
 use crate::event_type::EventType;
 use crate::file::{self, Folder};
 use crate::lint;
+use crate::presence;
 use crate::problem::{Place, Report, Rule};
 use crate::suggest;
 
@@ -92,6 +93,16 @@ impl Registry {
             return Err(RegistryError::Refused(report));
         }
         Ok(Self { types: Arc::new(types), warnings: Arc::new(report) })
+    }
+
+    /// This registry with the types by which the hub tells presence: `presence.joined` and
+    /// `presence.left`, which no file can have.
+    #[must_use]
+    pub fn with_presence(&self) -> Self {
+        let mut types = (*self.types).clone();
+        let own = presence::event_types().into_iter();
+        types.extend(own.map(|each| (each.name.clone(), Arc::new(each))));
+        Self { types: Arc::new(types), warnings: Arc::clone(&self.warnings) }
     }
 
     /// This registry without a type.

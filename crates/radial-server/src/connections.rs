@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::HeaderValue;
 use radial_fanout::Ringer;
-use radial_hub::Start;
+use radial_hub::{Attendance, Start};
 use radial_protocol::control::GoodbyeReason;
 use radial_protocol::filter::Selection;
 use radial_protocol::grants::Grants;
@@ -66,6 +66,8 @@ pub(crate) struct Opening {
     pub(crate) address: IpAddr,
     pub(crate) socket: Option<SocketCut>,
     pub(crate) wanted: Arc<[Selection]>,
+    /// Its seats on the channels that it asks for, where presence is kept.
+    pub(crate) attendance: Option<Attendance>,
     pub(crate) since: TimeMs,
 }
 
@@ -126,6 +128,14 @@ impl Connection {
     /// Notes what it asks for from now on.
     pub(crate) fn asks_for(&self, wanted: &Arc<[Selection]>) {
         self.inner().wanted = Arc::clone(wanted);
+        self.take_seats();
+    }
+
+    /// Sits where it asks to be now.
+    fn take_seats(&self) {
+        if let Some(attendance) = &self.opening.attendance {
+            attendance.change(&self.wanted());
+        }
     }
 
     /// Waits for an order. Cancel safe: an order that was not returned is returned by the next call.
@@ -203,6 +213,7 @@ impl Connection {
         inner.changes.extend(changes);
         inner.wanted = wanted.into();
         self.wake(inner);
+        self.take_seats();
         true
     }
 
@@ -340,6 +351,9 @@ impl ConnectionTable {
 
     fn close(&self, connection: &Connection) {
         let id = connection.opening.id;
+        if let Some(attendance) = &connection.opening.attendance {
+            attendance.end();
+        }
         let mut table = self.table();
         table.open.remove(&id);
         if let Some(key) = ClientKey::of(&connection.opening)
@@ -391,6 +405,7 @@ mod tests {
             address: IpAddr::from([127, 0, 0, 1]),
             socket: None,
             wanted: Arc::from([]),
+            attendance: None,
             since: TimeMs(0),
         })
     }

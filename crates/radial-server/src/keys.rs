@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use radial_auth::key::{ID_BYTES, SECRET_BYTES};
 use radial_auth::{ApiKey, KeyId, KeyRecord, Tenants};
-use radial_hub::{Actor, Hub, OpenError, Runtime};
+use radial_hub::{Actor, Hub, OpenError, PresenceSettings, Runtime};
 use radial_log::{Keep, RealDisk, Retention, Settings};
 use radial_protocol::grants::Operator;
 use radial_protocol::names::Id;
@@ -182,6 +182,7 @@ pub async fn create_in(folder: &Path, new: NewKey) -> Result<Value, FolderError>
             timeline: radial_fanout::TimelineLimit::default(),
             timeline_memory_bytes: 1024 * 1024,
             disabled: false,
+            presence: PresenceSettings::default(),
             token_age_max: None,
         },
         clock::runtime(),

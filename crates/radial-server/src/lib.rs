@@ -18,6 +18,7 @@ mod metrics;
 mod openapi;
 mod opening;
 mod parking;
+mod presence;
 mod rates;
 mod server;
 mod tls;

@@ -9,7 +9,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
-use radial_hub::{Readiness, Tallies};
+use radial_hub::{PresenceTally, Readiness, Tallies};
 use radial_log::{Backlog, Usage};
 
 use crate::app::App;
@@ -27,6 +27,7 @@ pub(crate) fn text(app: &App) -> String {
         backlog: app.hub.backlog(),
         timeline_bytes: app.hub.timeline_memory().used_bytes() as u64,
         timeline_budget_bytes: app.hub.timeline_memory().budget_bytes() as u64,
+        presence: app.hub.presence_tally(),
         limited: app.rates.tallies(),
         forgotten: app.rates.forgotten(),
         reloads: [
@@ -59,6 +60,7 @@ struct Snapshot {
     backlog: Backlog,
     timeline_bytes: u64,
     timeline_budget_bytes: u64,
+    presence: PresenceTally,
     limited: Vec<(&'static str, u64)>,
     forgotten: u64,
     reloads: [(&'static str, u64); 2],
@@ -188,6 +190,7 @@ impl Snapshot {
         gauge(encoder, "short_of_memory", "1 if memory is short.", is_short)?;
         let help = "Times that timelines gave up a half because memory was short.";
         counter(encoder, "memory_trims", help, trims)?;
+        encode_presence(encoder, self.presence)?;
         encode_usage(encoder, &self.usage)?;
         self.encode_backlog(encoder)
     }
@@ -221,6 +224,17 @@ fn encode_memory(
     let help = "What the timelines of all tenants hold in memory.";
     gauge(encoder, "timeline_bytes", help, used)?;
     gauge(encoder, "timeline_budget_bytes", "What they may hold.", budget)
+}
+
+fn encode_presence(
+    encoder: &mut DescriptorEncoder<'_>,
+    tally: PresenceTally,
+) -> Result<(), std::fmt::Error> {
+    let help = "Who is on channels where presence is kept, of all tenants.";
+    gauge(encoder, "presence_members", help, tally.members)?;
+    counter(encoder, "presence_events", "Events that told who came and went.", tally.events)?;
+    let help = "How often somebody was not counted for lack of room.";
+    counter(encoder, "presence_unlisted", help, tally.unlisted)
 }
 
 fn encode_usage(encoder: &mut DescriptorEncoder<'_>, usage: &Usage) -> Result<(), std::fmt::Error> {

@@ -13,6 +13,7 @@ use crate::auth::{self, Application, Auth};
 use crate::clock;
 use crate::config::Config;
 use crate::memory;
+use crate::presence::tell;
 use crate::server::RunError;
 use crate::watch::watch;
 
@@ -36,6 +37,7 @@ pub(crate) async fn open(
         timeline: config.timeline,
         timeline_memory_bytes: config.hub.timeline_memory_bytes(),
         disabled: config.hub.disabled,
+        presence: config.presence.clone(),
         token_age_max: Some(config.hub.token_age_max).filter(|age| !age.is_zero()),
     };
     let opened = tokio::task::spawn_blocking(|| Hub::open(hub_config, clock::runtime())).await;
@@ -54,6 +56,7 @@ pub(crate) fn look_after(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(auth::reask(Arc::clone(app)));
     tasks.spawn(watch(Arc::clone(app)));
     tasks.spawn(memory::watch(Arc::clone(app)));
+    tasks.spawn(tell(Arc::clone(app)));
     tasks
 }
 

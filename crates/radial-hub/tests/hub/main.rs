@@ -14,5 +14,6 @@ mod control;
 mod dedupe;
 mod entities;
 mod order;
+mod presence;
 mod publishing;
 mod renew;

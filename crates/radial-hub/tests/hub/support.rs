@@ -46,6 +46,7 @@ impl TestHub {
             timeline: TimelineLimit { events: 1_000, bytes: usize::MAX },
             timeline_memory_bytes: usize::MAX,
             disabled: false,
+            presence: radial_hub::PresenceSettings::default(),
             token_age_max: None,
         };
         change(&mut config);

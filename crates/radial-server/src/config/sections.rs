@@ -8,6 +8,7 @@ mod auth;
 mod hub;
 mod limits;
 mod log;
+mod presence;
 mod rates;
 mod server;
 mod stream;
@@ -45,6 +46,7 @@ pub(super) const SECTIONS: &[Section] = &[
     rates::SECTION,
     log::SECTION,
     stream::SECTION,
+    presence::SECTION,
     timeline::SECTION,
 ];
 

@@ -4,12 +4,14 @@ mod aliases;
 mod auth;
 mod log;
 mod rates;
+mod tenants;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use radial_fanout::TimelineLimit;
+use radial_hub::PresenceSettings;
 use radial_protocol::limits::Limits;
 use radial_protocol::{Name, TenantId};
 
@@ -17,6 +19,7 @@ pub use aliases::{AliasTransport, StreamAlias};
 pub use auth::{Auth, Forward, Issuer, Key};
 pub use log::{DurabilityMode, Log};
 pub use rates::Rates;
+pub use tenants::TenantRecord;
 
 use super::network::{Network, Origin};
 use super::secret::Secret;
@@ -38,6 +41,9 @@ pub struct Config {
     pub log: Log,
     /// `stream.*`: the life of one connection (protocol §5).
     pub stream: Stream,
+    /// `presence.*`: on which channels it is told who is there. Default none; 10 s of grace, up to
+    /// 10 minutes; 100,000 members of a tenant, up to 10^7.
+    pub presence: PresenceSettings,
     /// `timeline.*`: how much of each tenant stays in memory.
     pub timeline: TimelineLimit,
     /// `[[tenants]]`: those of `hub.tenants` that are kept in another way than `log.*` says.
@@ -45,27 +51,6 @@ pub struct Config {
     pub tenants: Vec<TenantRecord>,
     /// `[[streams]]`: further paths of the event stream and of the WebSocket. Default none.
     pub streams: Vec<StreamAlias>,
-}
-
-/// `[[tenants]]`: what one tenant has of its own. `None`: as `log.*` says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TenantRecord {
-    /// The tenant.
-    pub name: Name,
-    /// As `log.keep_age`.
-    pub keep_age: Option<Duration>,
-    /// As `log.keep_events`.
-    pub keep_events: Option<usize>,
-    /// As `log.keep_bytes`.
-    pub keep_bytes: Option<usize>,
-    /// As `log.recent_age`.
-    pub recent_age: Option<Duration>,
-    /// As `log.recent_events`.
-    pub recent_events: Option<usize>,
-    /// As `log.keep_tombstones`.
-    pub keep_tombstones: Option<Duration>,
-    /// The most bytes of its events and entities; `None`: no limit of its own.
-    pub quota_bytes: Option<usize>,
 }
 
 /// `server.*`: the process and its sockets.
@@ -261,21 +246,6 @@ impl Default for Hub {
             tenants: vec![TenantId::new("dev").expect("it keeps to the alphabet")],
             registry: None,
             builtin_types: true,
-        }
-    }
-}
-
-impl Default for TenantRecord {
-    fn default() -> Self {
-        Self {
-            name: Name::new("dev").expect("it keeps to the alphabet"),
-            keep_age: None,
-            keep_events: None,
-            keep_bytes: None,
-            recent_age: None,
-            recent_events: None,
-            keep_tombstones: None,
-            quota_bytes: None,
         }
     }
 }

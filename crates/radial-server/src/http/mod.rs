@@ -21,6 +21,7 @@ pub(crate) mod parameters;
 mod path;
 pub(crate) mod plain;
 mod poll;
+mod presence;
 pub(crate) mod proxies;
 pub(crate) mod publish;
 mod refusal;

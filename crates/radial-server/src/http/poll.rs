@@ -63,6 +63,8 @@ pub(crate) async fn poll(
     // Who has no place yet gets one at once: an answer that is lost on the way would otherwise
     // take events with it.
     let has_place = !matches!(start, Start::Now);
+    // Who comes back within the grace is there all the time.
+    let _attendance = app.hub.attend(&grants, std::slice::from_ref(&selection));
     let request = SubscribeRequest { selection, start, snapshot };
     let mut subscription = app.hub.subscribe(Arc::clone(&grants), request).await?;
     let mut page = Page::at(subscription.cursor(), limit);

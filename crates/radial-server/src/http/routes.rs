@@ -11,8 +11,8 @@ use http::Method;
 use radial_protocol::grants::Operator;
 
 use super::{
-    admin, documents, entities, history, pages, poll, publish, registry, renew, status, stream,
-    subscriptions, tickets, websocket,
+    admin, documents, entities, history, pages, poll, presence, publish, registry, renew, status,
+    stream, subscriptions, tickets, websocket,
 };
 use crate::app::App;
 
@@ -82,6 +82,7 @@ table! {
     History   GET "/api/events" => history::history;
     Subscribe GET "/api/entities/{entity_type}" => entities::list;
     Subscribe GET "/api/entities/{entity_type}/{id}" => entities::show;
+    Subscribe GET "/api/presence" => presence::list;
     Subscribe POST "/api/auth/renew" => renew::renew;
     TenantOperator GET "/api/admin/status" => admin::switch::status;
     HubOperator POST "/api/admin/disable" => admin::switch::disable;

@@ -79,6 +79,7 @@ pub(super) fn operation(route: &Route, limits: &Limits) -> Option<Operation> {
         ("/api/events", _) => reading::history(),
         ("/api/entities/{entity_type}", _) => reading::entities(),
         ("/api/entities/{entity_type}/{id}", _) => reading::entity(),
+        ("/api/presence", _) => reading::presence(),
         ("/api/registry", _) => reading::registry(),
         ("/api/registry/{event_type}", _) => reading::event_type(),
         ("/api/auth/renew", _) => renew(),

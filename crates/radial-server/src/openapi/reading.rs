@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::describe::{place, selection};
 use super::operation::Operation;
 use super::words::{
-    boolean, cursor, id, limit, list, name, object, path, pattern, query, reference, text, time,
+    boolean, count, cursor, id, limit, list, name, object, path, pattern, query, reference, text,
+    time,
 };
 
 pub(super) fn stream() -> Operation {
@@ -97,6 +98,25 @@ pub(super) fn entity() -> Operation {
         .takes(vec![path("entity_type", &name()), path("id", &id())])
         .takes(whose())
         .json(200, "true at Radial-Cursor", &reference("Entity"))
+        .cached()
+        .refuses(&[Code::NotFound])
+}
+
+pub(super) fn presence() -> Operation {
+    let member = object(&[], &[("userId", id()), ("sessionId", id())]);
+    let present = object(
+        &["channel", "count"],
+        &[("channel", name()), ("count", count()), ("members", list(&member))],
+    );
+    let next = object(&["afterChannel"], &[("afterChannel", name())]);
+    let page = object(&["channels"], &[("channels", list(&present)), ("next", next)]);
+    Operation::new("presence", "Who is on channels")
+        .takes(whose())
+        .takes(vec![
+            query("limit", "the most channels of the page", &limit(100, 1_000)),
+            query("afterChannel", "go on after this one", &name()),
+        ])
+        .json(200, "a page, sorted by channel", &page)
         .cached()
         .refuses(&[Code::NotFound])
 }

@@ -108,6 +108,7 @@ impl Life {
             address,
             socket,
             wanted: Arc::clone(subscription.wanted()),
+            attendance: app.hub.attend(subscription.grants(), subscription.wanted()),
             since,
         });
         open.connection.moved_to(subscription.cursor().offset);

@@ -66,7 +66,11 @@ fn card(tenant_secret: &str) -> Value {
 
 impl World {
     async fn start(is_full: bool) -> Self {
-        let settings = [("hub.tenants", "dev,acme,globex"), ("streams", ALIAS)];
+        let settings = [
+            ("hub.tenants", "dev,acme,globex"),
+            ("streams", ALIAS),
+            ("presence.channels", "board:*"),
+        ];
         let hub = TestServer::serve(&settings).await.unwrap();
         let acme = hub.publish_as(&bearer("acme"), &card("acme's own")).await.unwrap();
         assert_eq!(acme.status, 201);
@@ -94,7 +98,7 @@ impl World {
         let key = json!({"name": SECRET});
         let made = hub.send_as(&globex, "POST", "/api/admin/keys", &key).await.unwrap();
         made.json().unwrap()["record"]["id"].as_str().unwrap().clone_into(&mut self.key);
-        let query = "?channels=*&clientId=page-1";
+        let query = "?channels=*,board:1,presence:*&clientId=page-1";
         let mut stream = hub.stream_as(&globex, query).await.unwrap();
         let frames = stream.until(|frame| frame.is_control("live")).await.unwrap();
         let hello = frames.iter().find(|frame| frame.is_control("hello")).unwrap().json().unwrap();
@@ -108,6 +112,7 @@ impl World {
         for path in [
             "/api/events?limit=1000",
             "/api/entities/card?channels=*",
+            "/api/presence?channels=*",
             "/api/admin/keys",
             "/api/admin/revocations",
             "/api/admin/connections",
@@ -155,6 +160,9 @@ fn probes(route: &Route, world: &World) -> Option<Vec<Probe>> {
             .map(|id| format!("/api/entities/card/{id}?channel=board:1"))
             .map(|path| send(route, &path, Value::Null))
             .collect(),
+        ("GET", "/api/presence") => {
+            get(route, &["?channels=*", "?channel=board:1", "?channels=board:1&userId=u1"])
+        }
         ("GET", "/api/registry/{event_type}") => one("/api/registry/card.created"),
         // Asked without a handshake; a socket is one stream like any other (`websocket.rs`).
         ("GET", "/api/ws") => one("/api/ws?clientId=page-1"),

@@ -25,6 +25,7 @@ mod operators;
 mod overload;
 mod parked;
 mod poll;
+mod presence;
 mod requests;
 mod routed;
 mod stream;

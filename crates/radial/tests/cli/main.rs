@@ -14,6 +14,7 @@ mod hop;
 mod https;
 mod idle;
 mod operate;
+mod presence;
 mod program;
 mod renewal;
 mod secrets;
