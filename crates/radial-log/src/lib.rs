@@ -16,6 +16,7 @@
 //! This crate must never know HTTP, subscribers, tokens, schemas or the clock: times and random
 //! bits come in as arguments.
 
+mod acks;
 #[cfg(test)]
 mod bounds_tests;
 mod clock;
@@ -40,6 +41,7 @@ mod takeover;
 mod tenant;
 mod wal;
 
+pub use acks::{AckJournal, AckKey, AckRow, Stored};
 pub use clock::Clock;
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use embedded::{Config, EmbeddedLog, OpenError};

@@ -88,6 +88,12 @@ impl FaultyDisk {
         self.switches.fail_write.store(true, Ordering::SeqCst);
     }
 
+    /// From now on writes and syncs succeed again.
+    pub(crate) fn mend(&self) {
+        self.switches.fail_sync.store(false, Ordering::SeqCst);
+        self.switches.fail_write.store(false, Ordering::SeqCst);
+    }
+
     /// Lets a fault come after so many writes and syncs of the store's file.
     pub(crate) fn light(&self, fuse: Fuse) {
         *self.fuse.lock().unwrap() = Some(fuse);
