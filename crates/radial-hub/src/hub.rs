@@ -9,9 +9,10 @@ use std::time::Duration;
 use radial_fanout::{Tally, Timeline, TimelineLimit, TimelineMemory};
 use radial_log::{Clock, Disk, EmbeddedLog, EventLog, Health};
 use radial_protocol::filter::{Asked, Readership, Selection};
-use radial_protocol::{Code, Event, Problem, TenantId};
+use radial_protocol::{Code, Event, EventTypeName, Problem, TenantId};
 use radial_registry::Registry;
 
+use crate::acks::{self, AckSettings, Acks};
 use crate::behind::Patience;
 use crate::control::{Control, ControlError};
 use crate::presence::{Presence, PresenceSettings, PresenceTally};
@@ -38,6 +39,8 @@ pub struct Config {
     pub timeline: TimelineLimit,
     /// How many bytes of events all timelines keep together.
     pub timeline_memory_bytes: usize,
+    /// How acknowledgements are kept.
+    pub acks: AckSettings,
     /// Whether the hub starts switched off.
     pub disabled: bool,
     /// On which channels presence is kept, and how.
@@ -66,6 +69,9 @@ pub enum OpenError {
     /// The control state cannot be read.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// What is known of acknowledgements cannot be read.
+    #[error("the acknowledgements cannot be read: {0}")]
+    Acks(#[source] std::io::Error),
 }
 
 /// Whether the hub can serve, and why not.
@@ -101,6 +107,7 @@ pub struct Hub {
     pub(crate) control: Control,
     /// `None`: it is off.
     pub(crate) presence: Option<Presence>,
+    pub(crate) acks: Arc<Acks>,
     pub(crate) token_age_max: Option<Duration>,
     draining: AtomicBool,
 }
@@ -116,6 +123,9 @@ impl Hub {
         let timelines: Arc<OnceLock<HashMap<TenantId, Arc<Timeline>>>> = Arc::default();
         let committed = Arc::clone(&timelines);
         let windows = Arc::clone(&registry);
+        let inboxes = acks::inboxes(&config.tenants);
+        let to_acks = Arc::clone(&inboxes);
+        let (folder, disk) = (config.folder.clone(), Arc::clone(&config.disk));
         let (random, clock, uptime) = (runtime.clone(), runtime.clone(), runtime.clone());
         let patience = Patience::new(&config.log);
         let log = EmbeddedLog::open(radial_log::Config {
@@ -126,6 +136,10 @@ impl Hub {
             clock: Clock::new(move || clock.now(), move || uptime.uptime()),
             random: Box::new(move || random.random()),
             on_commit: Box::new(move |tenant, events: &[Arc<Event>]| {
+                // Before anybody can get the events, so that no acknowledgement comes too early.
+                if let Some(inbox) = to_acks.get(tenant) {
+                    inbox.push(events);
+                }
                 let timeline = committed.get().and_then(|timelines| timelines.get(tenant));
                 if let Some(timeline) = timeline {
                     let window = window(&windows, events.iter().map(|event| &event.head));
@@ -146,9 +160,20 @@ impl Hub {
         let log: Arc<dyn EventLog> = Arc::new(log);
         let control = Control::open(Arc::clone(&log), runtime.clone(), config.disabled)?;
         control.forget(config.token_age_max);
+        let acks = Acks::open(acks::Opening {
+            log: Arc::clone(&log),
+            runtime: runtime.clone(),
+            settings: config.acks,
+            folder: &folder,
+            disk,
+            inboxes,
+            types: ack_types(&registry),
+        })
+        .map_err(OpenError::Acks)?;
         Ok(Self {
             log,
             control,
+            acks,
             token_age_max: config.token_age_max,
             readership: Arc::new(readership(&registry)),
             registry,
@@ -236,6 +261,7 @@ impl Hub {
     /// Finishes what was accepted, syncs, and marks the stop as clean. Blocks.
     pub fn close(&self) {
         self.drain();
+        self.acks.close();
         self.log.close();
     }
 
@@ -265,6 +291,11 @@ impl Hub {
             | Readiness::ControlUnstored(_) => Ok(()),
         }
     }
+}
+
+fn ack_types(registry: &Registry) -> Vec<EventTypeName> {
+    let types = registry.iter().filter(|event_type| event_type.policy.ack);
+    types.map(|event_type| event_type.name.clone()).collect()
 }
 
 fn readership(registry: &Registry) -> Readership {

@@ -5,6 +5,7 @@
 //! sockets or tokens, and it reads neither clock nor environment: a [`Runtime`] brings the time
 //! and the random bits.
 
+mod acks;
 mod admission;
 mod beginning;
 mod behind;
@@ -24,6 +25,9 @@ mod stats;
 mod subscription;
 mod window;
 
+pub use acks::{
+    AckAnswer, AckPage, AckQuery, AckSettings, AckState, AckTallies, Acknowledged, Redelivery,
+};
 pub use beginning::Start;
 pub use control::{Actor, ControlError, CredentialState, Recorded, Revocation, Subject, Switch};
 pub use earlier::Earlier;

@@ -15,6 +15,7 @@ use radial_protocol::{Code, Cursor, Epoch, Event, Name, Offset, Problem, TenantI
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::acks::Seat;
 use crate::beginning::{Beginning, Start, begin};
 use crate::hub::Hub;
 use crate::snapshot::SnapshotReading;
@@ -88,6 +89,7 @@ pub struct Subscription {
     counted: Tally,
     /// How many events were left out of its pages although the filter let them through.
     spared: u64,
+    pub(crate) seat: Seat,
 }
 
 impl Hub {
@@ -126,6 +128,7 @@ impl Hub {
             resumed,
             filter: GrantedFilter { channels: filter.channels(), types: filter.types() },
         };
+        let seat = self.take_seat(&grants, &filter, (place, bounds.head)).await;
         Ok(Subscription {
             hub: Arc::clone(self),
             grants,
@@ -142,6 +145,7 @@ impl Hub {
             live: false,
             counted: Tally::default(),
             spared: 0,
+            seat,
         })
     }
 
@@ -225,6 +229,7 @@ impl Subscription {
         }
         self.reader.set_filter(filter);
         self.grants = grants;
+        self.follow_acks();
         Ok(())
     }
 
@@ -267,6 +272,7 @@ impl Subscription {
     fn want(&mut self, wanted: Vec<Selection>) -> Result<(), Problem> {
         self.reader.set_filter(self.hub.subscriber_filter(&wanted, &self.grants)?);
         self.wanted = self.hub.wanted.share(wanted.into());
+        self.follow_acks();
         Ok(())
     }
 

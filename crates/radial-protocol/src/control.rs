@@ -1,10 +1,12 @@
 //! Control events: what the hub tells a client about its stream (protocol §5).
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::cursor::Cursor;
-use crate::event::TimeMs;
+use crate::event::{Event, TimeMs};
 use crate::names::{ChannelName, Id, Name, Pattern};
 
 /// Why a stretch of the log cannot be given to a client.
@@ -224,6 +226,13 @@ pub enum Control {
         /// Why.
         reason: &'static str,
     },
+    /// An event that the session has not acknowledged, again.
+    Redelivery {
+        /// How often it was sent, with this time.
+        attempt: u32,
+        /// The event.
+        event: Arc<Event>,
+    },
     /// The credential ends soon.
     Token {
         /// In how many milliseconds.
@@ -250,6 +259,7 @@ impl Control {
             Self::Heartbeat { .. } => "heartbeat",
             Self::Gap(_) => "gap",
             Self::Dropped { .. } => "dropped",
+            Self::Redelivery { .. } => "redelivery",
             Self::Token { .. } => "token",
             Self::Goodbye { .. } => "goodbye",
         }
@@ -266,6 +276,7 @@ impl Control {
             Self::Gap(gap) => Some(gap.to),
             Self::Live { .. }
             | Self::Dropped { .. }
+            | Self::Redelivery { .. }
             | Self::Token { .. }
             | Self::Goodbye { .. } => None,
         }
@@ -293,6 +304,12 @@ impl Control {
             Self::Gap(gap) => text(gap),
             Self::Dropped { count, types, reason } => {
                 text(&serde_json::json!({"count": count, "types": types, "reason": reason}))
+            }
+            // The event is its delivered bytes, which are JSON that the hub wrote.
+            Self::Redelivery { attempt, event } => {
+                let event = event.json();
+                let event = std::str::from_utf8(&event).expect("an event was made from text");
+                format!("{{\"attempt\":{attempt},\"event\":{event}}}")
             }
             Self::Token { expires_in_ms } => {
                 text(&serde_json::json!({"expiresInMs": expires_in_ms}))

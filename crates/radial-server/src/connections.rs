@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::HeaderValue;
 use radial_fanout::Ringer;
-use radial_hub::{Attendance, Start};
+use radial_hub::{Attendance, Redelivery, Start};
 use radial_protocol::control::GoodbyeReason;
 use radial_protocol::filter::Selection;
 use radial_protocol::grants::Grants;
@@ -38,6 +38,8 @@ pub(crate) enum Order {
     Change(Change),
     /// Its credential ends in so many milliseconds.
     Warn(u64),
+    /// Its session has not acknowledged this.
+    Redeliver(Redelivery),
     /// It says goodbye and ends.
     Close(GoodbyeReason),
 }
@@ -53,6 +55,8 @@ pub(crate) enum Change {
     Done(CancellationToken),
 }
 
+/// How many redeliveries may wait for a connection that does not take them.
+const REDELIVERIES_MAX: usize = 100;
 /// How many changes may wait for a connection that does not take them.
 const CHANGES_MAX: usize = 100;
 
@@ -87,6 +91,7 @@ struct Inner {
     renewal: Option<Arc<Grants>>,
     changes: VecDeque<Change>,
     warning: Option<u64>,
+    redeliveries: VecDeque<Redelivery>,
     closing: Option<(GoodbyeReason, TimeMs)>,
     /// Calls it back from the worker that it was parked with last.
     ringer: Option<Ringer>,
@@ -98,6 +103,7 @@ impl Inner {
             || self.renewal.is_some()
             || self.warning.is_some()
             || !self.changes.is_empty()
+            || !self.redeliveries.is_empty()
     }
 }
 
@@ -187,7 +193,10 @@ impl Connection {
         if let Some(change) = inner.changes.pop_front() {
             return Some(Order::Change(change));
         }
-        inner.warning.take().map(Order::Warn)
+        if let Some(expires_in_ms) = inner.warning.take() {
+            return Some(Order::Warn(expires_in_ms));
+        }
+        inner.redeliveries.pop_front().map(Order::Redeliver)
     }
 
     /// Gives it newer grants. Refused once it is closing.
@@ -214,6 +223,17 @@ impl Connection {
         inner.wanted = wanted.into();
         self.wake(inner);
         self.take_seats();
+        true
+    }
+
+    /// Gives it an event again. Refused once it is closing, and while it has too many to send.
+    pub(crate) fn redeliver(&self, redelivery: &Redelivery) -> bool {
+        let mut inner = self.inner();
+        if inner.closing.is_some() || inner.redeliveries.len() >= REDELIVERIES_MAX {
+            return false;
+        }
+        inner.redeliveries.push_back(redelivery.clone());
+        self.wake(inner);
         true
     }
 
@@ -311,6 +331,7 @@ impl ConnectionTable {
             renewal: None,
             changes: VecDeque::new(),
             warning: None,
+            redeliveries: VecDeque::new(),
             closing: None,
             ringer: None,
         };

@@ -181,6 +181,7 @@ pub async fn create_in(folder: &Path, new: NewKey) -> Result<Value, FolderError>
             log,
             timeline: radial_fanout::TimelineLimit::default(),
             timeline_memory_bytes: 1024 * 1024,
+            acks: radial_hub::AckSettings::default(),
             disabled: false,
             presence: PresenceSettings::default(),
             token_age_max: None,

@@ -20,6 +20,7 @@ mod opening;
 mod parking;
 mod presence;
 mod rates;
+mod redelivery;
 mod server;
 mod tls;
 mod transport;

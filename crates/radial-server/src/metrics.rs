@@ -9,7 +9,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
-use radial_hub::{PresenceTally, Readiness, Tallies};
+use radial_hub::{AckTallies, PresenceTally, Readiness, Tallies};
 use radial_log::{Backlog, Usage};
 
 use crate::app::App;
@@ -19,6 +19,7 @@ pub(crate) fn text(app: &App) -> String {
     let connections = &app.connections;
     let snapshot = Snapshot {
         tallies: app.hub.stats().tallies(),
+        acks: app.hub.ack_tallies(),
         sockets: connections.sockets.load(Ordering::Relaxed),
         polls: connections.polls.load(Ordering::Relaxed),
         streams: connections.streams.load(Ordering::Relaxed),
@@ -52,6 +53,7 @@ pub(crate) fn text(app: &App) -> String {
 #[derive(Debug)]
 struct Snapshot {
     tallies: Tallies,
+    acks: AckTallies,
     sockets: u64,
     polls: u64,
     streams: u64,
@@ -147,6 +149,7 @@ impl Collector for Snapshot {
         )?;
         self.edge(&mut encoder)?;
         self.encode_delivered(&mut encoder)?;
+        encode_acks(&mut encoder, &self.acks)?;
         self.encode_kept(&mut encoder)
     }
 }
@@ -214,6 +217,30 @@ impl Snapshot {
             &self.tallies.overloaded,
         )
     }
+}
+
+/// What sessions owe, and what became of it.
+fn encode_acks(
+    encoder: &mut DescriptorEncoder<'_>,
+    acks: &AckTallies,
+) -> Result<(), std::fmt::Error> {
+    let help = "Event ids in acknowledgements, by what became of them.";
+    counters(encoder, "acknowledgements", help, "result", &acks.acknowledgements)?;
+    let help = "Times that acknowledgements, or the record of a new session, could not be stored.";
+    counter(encoder, "acks_not_stored", help, acks.not_stored)?;
+    let help = "Events that were sent again for want of an acknowledgement.";
+    counter(encoder, "redelivered_events", help, acks.redelivered)?;
+    let help = "Redeliveries that were due and not sent, by reason.";
+    counters(encoder, "withheld_redeliveries", help, "reason", &acks.withheld)?;
+    let help = "Acknowledgements that are not waited for any more, by reason.";
+    counters(encoder, "ended_debts", help, "reason", &acks.given_up)?;
+    let help = "Sessions that owe nothing any more, by reason.";
+    counters(encoder, "forgotten_sessions", help, "reason", &acks.forgotten)?;
+    let help = "Sessions of which is known what they have acknowledged.";
+    gauge(encoder, "ack_sessions", help, acks.sessions)?;
+    let help = "Acknowledgements that are waited for, of sessions that were there.";
+    gauge(encoder, "outstanding_acks", help, acks.debts)?;
+    gauge(encoder, "ack_events", "Events in the log that must be acknowledged.", acks.events)
 }
 
 fn encode_memory(

@@ -6,6 +6,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "members are written into objects made here")]
 
+mod acks;
 mod describe;
 mod operation;
 mod reading;

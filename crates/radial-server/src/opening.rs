@@ -14,6 +14,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::memory;
 use crate::presence::tell;
+use crate::redelivery;
 use crate::server::RunError;
 use crate::watch::watch;
 
@@ -36,6 +37,7 @@ pub(crate) async fn open(
         log: config.log.settings(&config.tenants, config.hub.cache_bytes()),
         timeline: config.timeline,
         timeline_memory_bytes: config.hub.timeline_memory_bytes(),
+        acks: config.acks,
         disabled: config.hub.disabled,
         presence: config.presence.clone(),
         token_age_max: Some(config.hub.token_age_max).filter(|age| !age.is_zero()),
@@ -57,6 +59,7 @@ pub(crate) fn look_after(app: &Arc<App>) -> JoinSet<()> {
     tasks.spawn(watch(Arc::clone(app)));
     tasks.spawn(memory::watch(Arc::clone(app)));
     tasks.spawn(tell(Arc::clone(app)));
+    tasks.spawn(redelivery::keep(Arc::clone(app)));
     tasks
 }
 

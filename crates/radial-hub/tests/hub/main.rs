@@ -9,6 +9,7 @@
 
 mod support;
 
+mod acks;
 mod behind;
 mod control;
 mod dedupe;

@@ -32,23 +32,29 @@ impl TestHub {
         Self::with_config(|config| config.timeline.events = events)
     }
 
-    /// A hub of one tenant, but for what is changed here.
-    pub(crate) fn with_config(change: impl FnOnce(&mut Config)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let tenant = TenantId::new("acme").unwrap();
-        let mut config = Config {
-            folder: folder.path().to_owned(),
+    /// How a hub of one tenant is opened in a folder.
+    pub(crate) fn config(folder: &Path, tenant: TenantId) -> Config {
+        Config {
+            folder: folder.to_owned(),
             disk: Arc::new(radial_log::RealDisk),
             boot: None,
-            tenants: vec![tenant.clone()],
+            tenants: vec![tenant],
             registry: Arc::new(Registry::builtin()),
             log: radial_log::Settings::default(),
             timeline: TimelineLimit { events: 1_000, bytes: usize::MAX },
             timeline_memory_bytes: usize::MAX,
+            acks: radial_hub::AckSettings::default(),
             disabled: false,
             presence: radial_hub::PresenceSettings::default(),
             token_age_max: None,
-        };
+        }
+    }
+
+    /// A hub of one tenant, but for what is changed here.
+    pub(crate) fn with_config(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let tenant = TenantId::new("acme").unwrap();
+        let mut config = Self::config(folder.path(), tenant.clone());
         change(&mut config);
         let random = std::sync::Mutex::new(fastrand::Rng::with_seed(7));
         let random = move || random.lock().unwrap().u64(..);

@@ -3,6 +3,7 @@
 //!
 //! A row does not repeat its default: that is the field's value in `Config::default()`.
 
+mod acks;
 mod aliases;
 mod auth;
 mod hub;
@@ -48,6 +49,7 @@ pub(super) const SECTIONS: &[Section] = &[
     stream::SECTION,
     presence::SECTION,
     timeline::SECTION,
+    acks::SECTION,
 ];
 
 /// The lists that stand at the top of the file: `[[tenants]]`, not `[[hub.tenants]]`.
@@ -71,6 +73,11 @@ pub(super) const ORDERS: &[Order] = &[
         lower: "stream.heartbeat",
         upper: "stream.max_age",
         holds: |c| c.stream.heartbeat <= c.stream.max_age,
+    },
+    Order {
+        lower: "acks.redeliver_after",
+        upper: "acks.redeliver_at_most",
+        holds: |c| c.acks.redeliver_after <= c.acks.redeliver_at_most,
     },
 ];
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use radial_fanout::TimelineLimit;
-use radial_hub::PresenceSettings;
+use radial_hub::{AckSettings, PresenceSettings};
 use radial_protocol::limits::Limits;
 use radial_protocol::{Name, TenantId};
 
@@ -46,6 +46,8 @@ pub struct Config {
     pub presence: PresenceSettings,
     /// `timeline.*`: how much of each tenant stays in memory.
     pub timeline: TimelineLimit,
+    /// `acks.*`: who has acknowledged what (protocol §5).
+    pub acks: AckSettings,
     /// `[[tenants]]`: those of `hub.tenants` that are kept in another way than `log.*` says.
     /// Default none.
     pub tenants: Vec<TenantRecord>,

@@ -1,6 +1,7 @@
 //! HTTP: routes, what every request goes through, and how refusals are written.
 
 pub(crate) mod accept;
+pub(crate) mod acks;
 mod admin;
 pub(crate) mod aliases;
 mod answer;

@@ -14,13 +14,14 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use radial_hub::{CredentialState, Frame, Start, SubscribeRequest, Subscription};
+use radial_hub::{CredentialState, Frame, Redelivery, Start, SubscribeRequest, Subscription};
 use radial_protocol::control::{Control, Gap, Polling, Snapshot};
 use radial_protocol::grants::Grants;
 use radial_protocol::names::Id;
 use radial_protocol::{Cursor, Problem};
 use radial_registry::duration;
 use serde::Serialize;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::credential::Caller;
@@ -38,6 +39,8 @@ const WAIT_DEFAULT: Duration = Duration::from_secs(25);
 const WAIT_MAX: Duration = Duration::from_secs(55);
 /// The most events of an answer, and as many as it has unless the request says how many.
 const LIMIT_MAX: usize = 1_000;
+/// The most redeliveries of an answer.
+const REDELIVERIES_MAX: usize = 100;
 /// The most bytes of state in an answer; a stream sends its snapshot in parts, a poll cannot.
 const SNAPSHOT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -72,17 +75,40 @@ pub(crate) async fn poll(
         page.take_snapshot(&mut subscription).await?;
     } else if has_place {
         let _waiting = Waiting::begin(&app);
-        tokio::select! {
-            biased;
-            found = page.fill(&mut subscription) => found?,
-            () = tokio::time::sleep_until(Instant::now() + wait) => page.rest(&subscription),
-            () = app.drain.cancelled() => page.rest(&subscription),
-            () = ended(&app, &grants) => page.rest(&subscription),
+        let (until, mut again) = (Instant::now() + wait, redeliveries(&mut subscription));
+        while page.is_empty() {
+            tokio::select! {
+                biased;
+                found = page.fill(&mut subscription) => found?,
+                // What is withheld now is nothing to answer.
+                Some(redelivery) = again.recv() => page.take_again(&subscription, redelivery),
+                () = tokio::time::sleep_until(until) => break,
+                () = app.drain.cancelled() => break,
+                () = ended(&app, &grants) => break,
+            }
+        }
+        while let Ok(redelivery) = again.try_recv() {
+            page.take_again(&subscription, redelivery);
+        }
+        if page.has_not_moved() {
+            page.rest(&subscription);
         }
         // Who waited may have lost meanwhile what let him wait.
         app.hub.check_credential(&grants)?;
     }
     Ok(etag::bytes_answer(&headers, page.json(), Some(page.cursor)))
+}
+
+/// What the session owes from before the place of this poll, as it becomes due.
+fn redeliveries(subscription: &mut Subscription) -> mpsc::Receiver<Redelivery> {
+    let (send, receive) = mpsc::channel(REDELIVERIES_MAX);
+    let place = subscription.cursor().offset;
+    let deliver = move |redelivery: &Redelivery| {
+        let has_come = redelivery.event.offset().is_some_and(|at| at <= place);
+        has_come && send.try_send(redelivery.clone()).is_ok()
+    };
+    subscription.redeliver_by(deliver, false);
+    receive
 }
 
 /// Waits until the hub is switched off, or the credential does not count any more.
@@ -140,6 +166,8 @@ struct Page {
     dropped: Option<Dropped>,
     snapshot: Vec<Snapshot>,
     events: Vec<Bytes>,
+    /// Events that come again, with their attempts, as JSON.
+    again: Vec<String>,
     cursor: Cursor,
     limit: usize,
 }
@@ -168,7 +196,23 @@ struct Rest<'a> {
 
 impl Page {
     fn at(cursor: Cursor, limit: usize) -> Self {
-        Self { gap: None, dropped: None, snapshot: Vec::new(), events: Vec::new(), cursor, limit }
+        let (snapshot, events, again) = (Vec::new(), Vec::new(), Vec::new());
+        Self { gap: None, dropped: None, snapshot, events, again, cursor, limit }
+    }
+
+    /// Whether there is nothing to answer yet.
+    fn is_empty(&self) -> bool {
+        self.has_not_moved() && self.again.is_empty()
+    }
+
+    /// Whether there is nothing in it that has a place.
+    fn has_not_moved(&self) -> bool {
+        self.gap.is_none() && self.dropped.is_none() && self.events.is_empty()
+    }
+
+    /// Takes an event that comes again, unless it is withheld.
+    fn take_again(&mut self, subscription: &Subscription, redelivery: Redelivery) {
+        self.again.extend(subscription.redelivery(redelivery).map(|control| control.json()));
     }
 
     /// Waits until there is something to answer.
@@ -260,6 +304,10 @@ impl Page {
         let rest = Rest { cursor, gap, dropped, snapshot, flags, polling: POLLING };
         let rest = serde_json::to_string(&rest).expect("the members have string keys only");
         json.extend_from_slice(b"],");
+        if !self.again.is_empty() {
+            let again = format!("\"redeliveries\":[{}],", self.again.join(","));
+            json.extend_from_slice(again.as_bytes());
+        }
         json.extend_from_slice(rest.trim_start_matches('{').as_bytes());
         json.freeze()
     }

@@ -11,8 +11,8 @@ use http::Method;
 use radial_protocol::grants::Operator;
 
 use super::{
-    admin, documents, entities, history, pages, poll, presence, publish, registry, renew, status,
-    stream, subscriptions, tickets, websocket,
+    acks, admin, documents, entities, history, pages, poll, presence, publish, registry, renew,
+    status, stream, subscriptions, tickets, websocket,
 };
 use crate::app::App;
 
@@ -76,6 +76,7 @@ macro_rules! table {
 table! {
     Publish   POST "/api/sse/events" => publish::publish;
     Subscribe GET "/api/sse/events" => stream::stream;
+    Subscribe POST "/api/sse/acks" => acks::acknowledge;
     Subscribe POST "/api/sse/subscriptions" => subscriptions::change;
     Subscribe GET "/api/ws" => websocket::open;
     Subscribe GET "/api/poll" => poll::poll;
@@ -93,6 +94,7 @@ table! {
     TenantOperator GET "/api/admin/keys" => admin::keys::list;
     TenantOperator POST "/api/admin/keys/{id}/rotate" => admin::keys::rotate;
     TenantOperator DELETE "/api/admin/keys/{id}" => admin::keys::remove;
+    TenantOperator GET "/api/admin/acks" => admin::acks::list;
     TenantOperator GET "/api/admin/connections" => admin::connections::list;
     TenantOperator DELETE "/api/admin/connections/{id}" => admin::connections::end;
     Subscribe GET "/api/registry" => registry::list;

@@ -10,7 +10,7 @@ use super::words::{
     boolean, count, cursor, header, id, limit, list, name, object, path, pattern, query, reference,
     strict, text, time,
 };
-use super::{reading, schemas};
+use super::{acks, reading, schemas};
 use crate::http::routes::{Access, ROUTES, Route};
 
 /// The path of the event stream, where events are published too.
@@ -74,6 +74,7 @@ pub(super) fn operation(route: &Route, limits: &Limits) -> Option<Operation> {
         (STREAM, false) => publish(limits),
         (STREAM, true) => reading::stream(),
         ("/api/sse/subscriptions", _) => subscriptions(),
+        ("/api/sse/acks", _) => acks::acknowledge(limits),
         ("/api/ws", _) => reading::websocket(),
         ("/api/poll", _) => reading::poll(),
         ("/api/events", _) => reading::history(),
@@ -93,6 +94,7 @@ pub(super) fn operation(route: &Route, limits: &Limits) -> Option<Operation> {
         ("/api/admin/keys", true) => keys(),
         ("/api/admin/keys/{id}/rotate", _) => rotate_key(),
         ("/api/admin/keys/{id}", _) => remove_key(),
+        ("/api/admin/acks", _) => acks::who_has(),
         ("/api/admin/connections", _) => connections(),
         ("/api/admin/connections/{id}", _) => end_connection(),
         ("/healthz", _) => Operation::new("healthz", "Whether the process answers").answers(

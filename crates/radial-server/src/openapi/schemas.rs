@@ -168,6 +168,10 @@ fn pages() -> Value {
                 ("gap", reference("Gap")),
                 ("snapshot", list(&json!({ "type": "object" }))),
                 ("flags", json!({ "type": "object" })),
+                ("redeliveries", list(&object(
+                    &["attempt", "event"],
+                    &[("attempt", count()), ("event", reference("Event"))],
+                ))),
                 ("polling", object(&["intervalMs"], &[("intervalMs", count())])),
             ],
         ),

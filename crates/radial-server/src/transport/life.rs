@@ -78,7 +78,7 @@ impl Life {
     /// Enters the connection and greets it: `hello` is always the first that it hears.
     pub(crate) fn begin(
         app: &Arc<App>,
-        subscription: Subscription,
+        mut subscription: Subscription,
         opening: Opening,
     ) -> (Self, Control) {
         let runtime = app.hub.runtime();
@@ -113,6 +113,8 @@ impl Life {
         });
         open.connection.moved_to(subscription.cursor().offset);
         open.connection.opened_by(cookies);
+        let connection = Arc::clone(&open.connection);
+        subscription.redeliver_by(move |redelivery| connection.redeliver(redelivery), true);
         app.connections.streams.fetch_add(1, Ordering::Relaxed);
         app.connections.streams_opened.fetch_add(1, Ordering::Relaxed);
         let uptime = runtime.uptime();
@@ -284,6 +286,7 @@ impl Life {
                 }
                 None
             }
+            Order::Redeliver(redelivery) => self.subscription.redelivery(redelivery),
             // Those are the transport's own business.
             Order::Close(_) | Order::Change(_) => None,
         }

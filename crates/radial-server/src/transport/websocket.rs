@@ -4,6 +4,7 @@
 //! object with `op`. The socket is read while nothing is being written, so that a client that does
 //! not take its answers cannot ask for more.
 
+mod acks;
 mod connection;
 mod operation;
 mod outgoing;

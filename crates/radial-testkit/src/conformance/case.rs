@@ -29,6 +29,9 @@ pub(super) struct Case {
     /// The hub's settings, by their names in the configuration file.
     #[serde(default)]
     pub(super) settings: Fields,
+    /// Event types beside the built-in ones, as a file of a registry folder has them.
+    #[serde(default)]
+    pub(super) registry: Option<Value>,
     pub(super) steps: Vec<Step>,
 }
 
@@ -41,10 +44,11 @@ pub(super) enum Step {
     Read(Read),
     Close(Close),
     Get(Get),
+    Ack(Ack),
     Restart(Restart),
 }
 
-const VERBS: [&str; 6] = ["publish", "open", "read", "close", "get", "restart"];
+const VERBS: [&str; 7] = ["publish", "open", "read", "close", "get", "ack", "restart"];
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,6 +113,20 @@ pub(super) struct Get {
     pub(super) save: Saves,
 }
 
+/// Acknowledges events: over a socket as its operation, otherwise by a request for the session.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ack {
+    #[serde(rename = "ack")]
+    pub(super) events: Value,
+    /// The connection that acknowledges, over WebSocket.
+    pub(super) on: String,
+    /// The session that it is of.
+    pub(super) session: Value,
+    #[serde(default)]
+    pub(super) expect: Expected,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Restart {
@@ -144,19 +162,21 @@ pub(super) enum Kind {
     Live,
     Gap,
     Heartbeat,
+    Redelivery,
     Token,
     Goodbye,
     /// The hub has closed the connection.
     End,
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind::Snapshot,
     Kind::Hello,
     Kind::Event,
     Kind::Live,
     Kind::Gap,
     Kind::Heartbeat,
+    Kind::Redelivery,
     Kind::Token,
     Kind::Goodbye,
     Kind::End,
@@ -185,6 +205,7 @@ impl Kind {
             Self::Live => "live",
             Self::Gap => "gap",
             Self::Heartbeat => "heartbeat",
+            Self::Redelivery => "redelivery",
             Self::Token => "token",
             Self::Goodbye => "goodbye",
             Self::End => "end",
@@ -204,6 +225,7 @@ impl TryFrom<Map<String, Value>> for Step {
             ["read"] => parse(fields).map(Self::Read),
             ["close"] => parse(fields).map(Self::Close),
             ["get"] => parse(fields).map(Self::Get),
+            ["ack"] => parse(fields).map(Self::Ack),
             ["restart"] => parse(fields).map(Self::Restart),
             _ => Err(format!("a step has exactly one of {VERBS:?}: {fields:?}")),
         }
@@ -235,6 +257,7 @@ impl fmt::Display for Step {
             Self::Read(step) => write!(f, "read {}", step.connection),
             Self::Close(step) => write!(f, "close {}", step.connection),
             Self::Get(step) => write!(f, "get {}", step.path),
+            Self::Ack(step) => write!(f, "ack {}", step.events),
             Self::Restart(_) => f.write_str("restart"),
         }
     }

@@ -51,7 +51,7 @@ impl Invariants {
                     Err("the last part of a snapshot has an id, and only the last".to_owned())
                 }
             }
-            Kind::Live | Kind::Token | Kind::Goodbye | Kind::End => no_id(item),
+            Kind::Live | Kind::Redelivery | Kind::Token | Kind::Goodbye | Kind::End => no_id(item),
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 
 use super::answer::{Difference, check, fits};
-use super::case::{Case, Get, Kind, Open, Publish, Read, Restart, Step, Stop};
+use super::case::{Ack, Case, Get, Kind, Open, Publish, Read, Restart, Step, Stop};
 use super::invariants::Invariants;
 use super::transport::{Connection, Item, OpenRequest, Opened, Transport, borrowed, query_text};
 use super::variables::{Variables, plain};
@@ -112,17 +112,23 @@ struct Run {
     hub: Option<TestServer>,
     variables: Variables,
     connections: BTreeMap<String, (Connection, Invariants)>,
+    /// The case's own event types.
+    _registry: Option<tempfile::TempDir>,
 }
 
 impl Run {
     async fn start(case: &Case, transport: Transport) -> Result<Self> {
-        let settings: Vec<(&str, String)> =
+        let mut settings: Vec<(&str, String)> =
             case.settings.iter().map(|(name, value)| (name.as_str(), plain(value))).collect();
+        let registry = case.registry.as_ref().map(registry_folder).transpose()?;
+        if let Some(folder) = &registry {
+            settings.push(("hub.registry", folder.path().display().to_string()));
+        }
         let settings: Vec<(&str, &str)> =
             settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let hub = Some(TestServer::with(&settings).await?);
         let (variables, connections) = (Variables::default(), BTreeMap::new());
-        Ok(Self { transport, hub, variables, connections })
+        Ok(Self { transport, hub, variables, connections, _registry: registry })
     }
 
     fn hub(&self) -> Result<&TestServer, Difference> {
@@ -135,6 +141,7 @@ impl Run {
             Step::Open(open) => self.open(open).await,
             Step::Read(read) => self.read(read).await,
             Step::Get(get) => self.get(get).await,
+            Step::Ack(ack) => self.acknowledge(ack).await,
             Step::Close(close) => match self.connections.remove(&close.connection) {
                 Some(_) => Ok(()),
                 None => Err(no_connection(&close.connection)),
@@ -174,6 +181,17 @@ impl Run {
         let answer = request(address, "GET", &path, &borrowed(&headers), b"").await?;
         let found = check(&step.expect, 200, &self.variables, &answer)?;
         Ok(self.variables.save(&step.save, &found)?)
+    }
+
+    async fn acknowledge(&mut self, step: &Ack) -> Result<(), Difference> {
+        let hub =
+            self.hub.as_ref().ok_or_else(|| Difference::new("a hub that runs", "it did not"))?;
+        let (connection, _) =
+            self.connections.get_mut(&step.on).ok_or_else(|| no_connection(&step.on))?;
+        let (events, session) =
+            (self.variables.fill(&step.events)?, self.variables.fill(&step.session)?);
+        let answer = connection.acknowledge(hub, &events, &session).await?;
+        check(&step.expect, 200, &self.variables, &answer).map(drop)
     }
 
     async fn open(&mut self, step: &Open) -> Result<(), Difference> {
@@ -244,6 +262,12 @@ impl Run {
         }
         Ok(())
     }
+}
+
+fn registry_folder(types: &serde_json::Value) -> Result<tempfile::TempDir> {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("case.json"), types.to_string())?;
+    Ok(folder)
 }
 
 fn show(item: &Item, broken: &str) -> String {

@@ -1,5 +1,7 @@
 //! The transports that cases run over, and what they have in common: items, one after the other.
 
+use std::collections::VecDeque;
+
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::Value;
@@ -42,7 +44,7 @@ pub(super) enum Opened {
 /// An open connection.
 pub(super) enum Connection {
     Sse(Stream),
-    WebSocket { socket: WebSocket, first: Option<Item> },
+    WebSocket { socket: WebSocket, ready: VecDeque<Item> },
     Poll(Poller),
 }
 
@@ -78,8 +80,8 @@ impl Transport {
                     if let Some(answer) = websocket::refusal(&first) {
                         return Ok(Opened::Refused(answer));
                     }
-                    let first = websocket::item(first)?;
-                    Ok(Opened::Connection(Connection::WebSocket { socket, first }))
+                    let ready = websocket::item(first)?.into_iter().collect();
+                    Ok(Opened::Connection(Connection::WebSocket { socket, ready }))
                 }
             },
             Self::Poll => Ok(match Poller::open(hub.address(), open).await? {
@@ -93,7 +95,9 @@ impl Transport {
     pub(super) fn carries(self, kind: Kind) -> bool {
         match self {
             Self::Sse | Self::WebSocket => true,
-            Self::Poll => matches!(kind, Kind::Gap | Kind::Snapshot | Kind::Event),
+            Self::Poll => {
+                matches!(kind, Kind::Gap | Kind::Snapshot | Kind::Event | Kind::Redelivery)
+            }
         }
     }
 }
@@ -113,11 +117,31 @@ impl Connection {
                     Some(frame) => return item(frame),
                 }
             },
-            Self::WebSocket { socket, first } => match first.take() {
-                Some(first) => Ok(first),
+            Self::WebSocket { socket, ready } => match ready.pop_front() {
+                Some(item) => Ok(item),
                 None => websocket::next(socket).await,
             },
             Self::Poll(poller) => poller.next().await,
+        }
+    }
+}
+
+impl Connection {
+    /// Acknowledges events for the connection's session.
+    pub(super) async fn acknowledge(
+        &mut self,
+        hub: &TestServer,
+        events: &Value,
+        session: &Value,
+    ) -> Result<Answer> {
+        match self {
+            Self::WebSocket { socket, ready } => {
+                websocket::acknowledge(socket, ready, events).await
+            }
+            Self::Sse(_) | Self::Poll(_) => {
+                let body = serde_json::json!({"eventIds": events, "sessionId": session});
+                hub.send("POST", "/api/sse/acks", &body).await
+            }
         }
     }
 }

@@ -32,6 +32,7 @@ const RANDOM: &[&str] = &[
     "from",
     "to",
     "epoch",
+    "seen",
 ];
 
 /// Another path of the event stream, which is no row of the table of routes.
@@ -64,16 +65,36 @@ fn card(tenant_secret: &str) -> Value {
         "eventData": {"cardId": "c1", "zone": "todo", "cardData": {"title": tenant_secret}}})
 }
 
+/// An event that must be acknowledged.
+fn notice(id: &str) -> Value {
+    json!({"eventType": "notice.given", "eventId": id, "channel": "board:1", "eventData": {}})
+}
+
+const NOTICES: &str = r#"
+[types."notice.given"]
+persistence = "durable"
+ack = true
+[types."notice.given".versions.1.schema]
+"#;
+
 impl World {
     async fn start(is_full: bool) -> Self {
+        let registry = tempfile::tempdir().unwrap();
+        std::fs::write(registry.path().join("notices.toml"), NOTICES).unwrap();
+        let folder = registry.path().display().to_string();
         let settings = [
             ("hub.tenants", "dev,acme,globex"),
+            ("hub.registry", folder.as_str()),
             ("streams", ALIAS),
             ("presence.channels", "board:*"),
         ];
         let hub = TestServer::serve(&settings).await.unwrap();
-        let acme = hub.publish_as(&bearer("acme"), &card("acme's own")).await.unwrap();
-        assert_eq!(acme.status, 201);
+        let mut acme = hub.stream_as(&bearer("acme"), "?channels=*").await.unwrap();
+        acme.until(|frame| frame.is_control("live")).await.unwrap();
+        for event in [card("acme's own"), notice("n-1")] {
+            let acme = hub.publish_as(&bearer("acme"), &event).await.unwrap();
+            assert_eq!(acme.status, 201);
+        }
         let (connection, key) = ("0123456789abcdef".to_owned(), "0w3ge1r70w3ge".to_owned());
         let mut world = Self { hub, connection, key, stream: None };
         if is_full {
@@ -91,6 +112,12 @@ impl World {
                 event["eventData"]["cardId"] = json!(format!("{SECRET}-{n}"));
             }
             assert_eq!(hub.publish_as(&globex, &event).await.unwrap().status, 201);
+        }
+        // The same session as of acme owes an event of the same id, and others.
+        let mut same = hub.stream_as(&globex, "?channels=*").await.unwrap();
+        same.until(|frame| frame.is_control("live")).await.unwrap();
+        for id in ["n-1", "n-2", "n-3", SECRET] {
+            assert_eq!(hub.publish_as(&globex, &notice(id)).await.unwrap().status, 201);
         }
         let named = json!({"userId": SECRET, "reason": SECRET});
         let answer = hub.send_as(&globex, "POST", "/api/admin/revocations", &named).await;
@@ -117,6 +144,8 @@ impl World {
             "/api/admin/revocations",
             "/api/admin/connections",
             "/api/admin/status",
+            "/api/admin/acks?eventId=n-1",
+            "/api/admin/acks?eventId=n-2",
         ] {
             let answer = self.hub.get_as(&bearer("globex"), path).await.unwrap();
             assert_eq!(answer.status, 200, "{path}");
@@ -166,6 +195,11 @@ fn probes(route: &Route, world: &World) -> Option<Vec<Probe>> {
         ("GET", "/api/registry/{event_type}") => one("/api/registry/card.created"),
         // Asked without a handshake; a socket is one stream like any other (`websocket.rs`).
         ("GET", "/api/ws") => one("/api/ws?clientId=page-1"),
+        ("POST", "/api/sse/acks") => [json!(["n-1", "n-2"]), json!(["n-3"]), json!(["e-1"])]
+            .into_iter()
+            .flat_map(|ids| [json!({"eventIds": ids}), json!({"eventIds": ids, "userId": "u9"})])
+            .map(|body| send(route, route.path, body))
+            .collect(),
         ("POST", "/api/sse/subscriptions") => {
             let add = json!({"channels": "*", "cursor": "earliest"});
             vec![send(route, route.path, json!({"connectionId": world.connection, "add": add}))]
@@ -190,6 +224,11 @@ fn admin_probes(route: &Route, world: &World) -> Option<Vec<Probe>> {
     let body = |body: Value| vec![send(route, route.path, body)];
     Some(match (route.method.as_str(), route.path) {
         ("GET", "/api/admin/status" | "/api/admin/keys") => get(route, &["", "?tenant=globex"]),
+        ("GET", "/api/admin/acks") => {
+            let other = format!("?eventId={SECRET}");
+            let own = ["?eventId=n-1", "?eventId=n-2", &other, "?eventId=n-1&tenant=globex"];
+            get(route, &own)
+        }
         ("GET", "/api/admin/revocations" | "/api/admin/connections") => {
             get(route, &["", "?tenant=globex", "?limit=1"])
         }

@@ -6,6 +6,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod acks;
 mod aliases;
 mod behind;
 mod bodies;

@@ -11,20 +11,24 @@ use serde_json::{Value, json};
 const TYPES: &str = r#"
 [types."open.said"]
 persistence = "durable"
+ack = true
 [types."open.said".versions.1.schema]
 
 [types."staff.said"]
 persistence = "durable"
+ack = true
 subscribeRoles = ["staff"]
 [types."staff.said".versions.1.schema]
 
 [types."own.said"]
 persistence = "durable"
+ack = true
 scope = "user"
 [types."own.said".versions.1.schema]
 
 [types."tab.said"]
 persistence = "durable"
+ack = true
 scope = "session"
 [types."tab.said".versions.1.schema]
 
@@ -126,6 +130,14 @@ impl Reader {
         said.iter().filter(|said| self.may_see(said)).map(|said| said.id.clone()).collect()
     }
 
+    /// Of what it sees, what it must acknowledge.
+    fn owes(&self, said: &[Said]) -> BTreeSet<String> {
+        let acks = said
+            .iter()
+            .filter(|said| !ENTITIES.iter().any(|entity| said.event_type.starts_with(entity)));
+        acks.filter(|said| self.may_see(said)).map(|said| said.id.clone()).collect()
+    }
+
     fn sees_entities(&self) -> BTreeSet<String> {
         let all = said();
         let of = |entity: &&str| all.iter().find(|said| said.id == format!("{entity}.saved"));
@@ -186,11 +198,16 @@ async fn snapshot(stream: &mut Stream) -> BTreeSet<String> {
 }
 
 async fn hub() -> (TestServer, tempfile::TempDir) {
+    hub_with(&[]).await
+}
+
+async fn hub_with(settings: &[(&str, &str)]) -> (TestServer, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("said.toml"), TYPES).unwrap();
     let registry = folder.path().display().to_string();
     let streams = r#"[{"path": "/feeds/all", "channels": ["*"]}]"#;
-    let settings = [("hub.registry", registry.as_str()), ("streams", streams)];
+    let mut settings = settings.to_vec();
+    settings.extend([("hub.registry", registry.as_str()), ("streams", streams)]);
     (TestServer::serve(&settings).await.unwrap(), folder)
 }
 
@@ -286,5 +303,54 @@ async fn publish_roles_decide_who_may_publish() {
         (token(&json!({"radial": {"publish": ["*"], "actAs": true}})), 403),
     ] {
         assert_eq!(hub.publish_as(&bearer, &event).await.unwrap().status, status);
+    }
+}
+
+/// What comes again over an event stream, until there is as much.
+async fn again(hub: &TestServer, bearer: &str, count: usize) -> BTreeSet<String> {
+    let mut stream = hub.stream_as(bearer, "").await.unwrap();
+    let mut seen = BTreeSet::new();
+    while seen.len() < count {
+        let frame = stream.next().await.unwrap().unwrap();
+        if frame.is_control("redelivery") {
+            seen.extend(ids([&frame.json().unwrap()["event"]]));
+        }
+    }
+    seen
+}
+
+#[tokio::test]
+async fn nobody_is_reminded_of_what_he_may_not_see_nor_can_acknowledge_it() {
+    let (hub, _registry) = hub_with(&[("acks.redeliver_after", "100ms")]).await;
+    let said = said();
+    for reader in &READERS {
+        let mut stream = hub.stream_as(&reader.bearer(), "").await.unwrap();
+        stream.until(|frame| frame.is_control("live")).await.unwrap();
+    }
+    publish(&hub, &said).await;
+    let all: Vec<&str> = said.iter().map(|said| said.id.as_str()).collect();
+    for reader in &READERS {
+        let (bearer, expected) = (reader.bearer(), reader.owes(&said));
+        let seen = again(&hub, &bearer, expected.len()).await;
+        assert_eq!(seen, expected, "over SSE, {}", reader.session);
+        let mut seen = BTreeSet::new();
+        let mut cursor = String::new();
+        while seen.len() < expected.len() {
+            let path = format!("/api/poll?wait=10s{cursor}");
+            let answer = hub.get_as(&bearer, &path).await.unwrap().json().unwrap();
+            cursor = format!("&cursor={}", answer["cursor"].as_str().unwrap());
+            let again = answer["redeliveries"].as_array();
+            seen.extend(ids(again.into_iter().flatten().map(|again| &again["event"])));
+        }
+        assert_eq!(seen, expected, "polled, {}", reader.session);
+        let body = json!({"eventIds": all});
+        let answer = hub.send_as(&bearer, "POST", "/api/sse/acks", &body).await.unwrap();
+        let taken = answer.json().unwrap();
+        let names = |list: &str| -> BTreeSet<String> {
+            let list = taken[list].as_array().unwrap().iter();
+            list.map(|id| id.as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(names("acknowledged"), expected, "acknowledged, {}", reader.session);
+        assert_eq!(names("notOwed").len(), said.len() - expected.len());
     }
 }

@@ -4,6 +4,7 @@
 //! exists; the operator of the hub everything. The table of routes says which of them a route
 //! needs; that is checked before its handler runs.
 
+pub(super) mod acks;
 pub(super) mod connections;
 pub(super) mod keys;
 mod operator;

@@ -23,7 +23,7 @@ use crate::http::aliases::Preset;
 use crate::http::connection::OpenSocket;
 use crate::http::credential::Caller;
 use crate::rates::Permit;
-use crate::transport::life::{Due, Life};
+use crate::transport::life::Due;
 
 /// How long a socket may be open without a credential (protocol §5).
 const BARE: Duration = Duration::from_secs(5);
@@ -136,13 +136,14 @@ async fn run(
         }
         wire.flush().await.map_err(End::Broken)?;
         if wire.rests()
-            && let Some(resting) = session.life().and_then(Life::rests)
+            && let Some(resting) = session.rests()
         {
             return Ok(resting);
         }
         let is_known = session.is_known();
+        let (stream, acks) = session.parts();
         let due = async {
-            match session.stream() {
+            match stream {
                 Some(life) => life.due().await,
                 None => std::future::pending().await,
             }
@@ -155,6 +156,11 @@ async fn run(
                 return Err(End::Closed(application(4501), text));
             }
             due = due => due,
+            answered = acks.next() => {
+                let text = session.acknowledged(answered);
+                wire.put_text(text.as_bytes());
+                continue;
+            }
             read = wire.read() => match read {
                 Ok(()) => continue,
                 Err(broken) => return Err(End::Broken(broken)),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use radial_protocol::names::EventId;
 use radial_protocol::{Code, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::http::parameters::{Parameters, invalid};
 
 /// The longest `id` of an operation.
 const ID_CHARS_MAX: usize = 128;
-const OPERATIONS: &str = "subscribe, unsubscribe, publish, token or ping";
+const OPERATIONS: &str = "subscribe, unsubscribe, publish, ack, token or ping";
 
 /// The client's own name for an operation, by which it is answered: a text or a whole number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,8 @@ pub(super) enum Operation<'a> {
     Unsubscribe(Parameters),
     /// Publishes an event, or a batch.
     Publish { body: &'a RawValue, atomic: bool },
+    /// Acknowledges events: one, or a list.
+    Ack { one: Option<EventId>, more: Option<Vec<EventId>> },
     /// A credential, or a newer one.
     Token(String),
     /// Asks for a sign of life.
@@ -88,6 +91,10 @@ fn read(mut members: Members<'_>) -> Result<Operation<'_>, Problem> {
         Some("subscribe") => return parameters(members).map(Operation::Subscribe),
         Some("unsubscribe") => return parameters(members).map(Operation::Unsubscribe),
         Some("publish") => publish(&mut members)?,
+        Some("ack") => Operation::Ack {
+            one: take(&mut members, "eventId")?,
+            more: take(&mut members, "eventIds")?,
+        },
         Some("token") => {
             let token = take(&mut members, "token")?;
             Operation::Token(token.ok_or_else(|| invalid("token is missing"))?)

@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
-use radial_hub::{Start, SubscribeRequest};
+use radial_hub::{Resting, Start, SubscribeRequest};
 use radial_protocol::envelope::{Body, PublishRequest};
 use radial_protocol::filter::Selection;
+use radial_protocol::names::EventId;
 use radial_protocol::{Code, Problem};
 use serde::Serialize;
 
+use super::acks::{Answered, PendingAcks};
 use super::connection::Handshake;
 use super::operation::{Asked, Operation, OperationId};
 use super::outgoing;
 use super::wire::Wire;
 use crate::app::App;
 use crate::connections::Order;
+use crate::http::acks;
 use crate::http::aliases;
 use crate::http::credential::{Caller, is_of_same};
 use crate::http::parameters::{Parameters, invalid};
@@ -30,6 +33,7 @@ pub(super) struct Session {
     stream: Option<Life>,
     /// Its place among the connections of its client as long as it has no stream, which has one.
     permit: Option<Permit>,
+    acks: PendingAcks,
 }
 
 /// How the connection goes on after an operation.
@@ -42,7 +46,7 @@ pub(super) enum Outcome {
 impl Session {
     pub(super) fn new(app: Arc<App>, mut handshake: Handshake) -> Self {
         let permit = handshake.permit.take();
-        Self { app, handshake, stream: None, permit }
+        Self { app, handshake, stream: None, permit, acks: PendingAcks::default() }
     }
 
     /// Whether it is known who this is.
@@ -56,6 +60,17 @@ impl Session {
 
     pub(super) fn stream(&mut self) -> Option<&mut Life> {
         self.stream.as_mut()
+    }
+
+    /// What a worker needs, if nothing needs a task: its stream only follows, and every answer is
+    /// given.
+    pub(super) fn rests(&self) -> Option<Resting> {
+        if self.acks.is_empty() { self.stream.as_ref()?.rests() } else { None }
+    }
+
+    /// What its client waits for: events, and answers to acknowledgements.
+    pub(super) fn parts(&mut self) -> (Option<&mut Life>, &mut PendingAcks) {
+        (self.stream.as_mut(), &mut self.acks)
     }
 
     /// Does what was asked, and puts the answer behind what waits to be written.
@@ -75,6 +90,11 @@ impl Session {
                 Ok(()) => {
                     self.publish(body, atomic).await.map(|result| answered(id.as_ref(), &result))
                 }
+                Err(problem) => Err(problem),
+            },
+            Operation::Ack { one, more } => match self.acknowledge(id.as_ref(), one, more).await {
+                // It is answered when it is stored; the stream goes on meanwhile.
+                Ok(()) => return Outcome::GoesOn,
                 Err(problem) => Err(problem),
             },
             Operation::Subscribe(parameters) => match self.ask_again().await {
@@ -165,6 +185,22 @@ impl Session {
         Ok(value(&results.iter().map(publish::Item::of).collect::<Vec<_>>()))
     }
 
+    /// Acknowledges events for the session of its stream, or of its credential if it has none.
+    async fn acknowledge(
+        &mut self,
+        id: Option<&OperationId>,
+        one: Option<EventId>,
+        more: Option<Vec<EventId>>,
+    ) -> Result<(), Problem> {
+        self.ask_again().await?;
+        let ids = acks::ids(one, more, self.app.limits.batch_events)?;
+        let grants = match &self.stream {
+            Some(life) => Arc::clone(life.subscription.grants()),
+            None => self.caller()?.grants(None)?,
+        };
+        self.acks.begin(&self.app, id.cloned(), grants, ids)
+    }
+
     /// The first subscription opens the stream; another one widens it.
     async fn subscribe(
         &mut self,
@@ -242,6 +278,15 @@ impl Session {
         parameters.finish()?;
         let life = self.stream.as_mut().ok_or_else(|| invalid("there is no subscription"))?;
         life.change(|subscription| subscription.remove(&selection))
+    }
+
+    /// The answer to an acknowledgement.
+    pub(super) fn acknowledged(&self, answered: Answered) -> String {
+        let Answered { id, result } = answered;
+        match result {
+            Ok(acknowledged) => outgoing::done(id.as_ref(), Some(&acknowledged)),
+            Err(problem) => self.refused(id.as_ref(), &problem),
+        }
     }
 
     /// Does what it is told from outside; gives the text that the client is told, if any.

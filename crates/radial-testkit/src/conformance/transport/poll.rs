@@ -77,6 +77,9 @@ impl Poller {
             let id = done.then(|| cursor.clone());
             self.ready.push_back(Item { kind: Kind::Snapshot, name: None, id, json: part });
         }
+        for json in list("redeliveries") {
+            self.ready.push_back(Item { kind: Kind::Redelivery, name: None, id: None, json });
+        }
         for event in list("events") {
             let id = text(&event, "cursor");
             self.ready.push_back(Item { kind: Kind::Event, name: None, id, json: event });

@@ -1,5 +1,7 @@
 //! A stream over a WebSocket: the first subscription opens it.
 
+use std::collections::VecDeque;
+
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Map, Value, json};
 
@@ -41,6 +43,31 @@ pub(super) fn refusal(message: &Value) -> Option<Answer> {
     Some(Answer { status, headers: vec![kind], body: message.to_string().into_bytes() })
 }
 
+/// Acknowledges events. What comes before the answer is kept for later.
+pub(super) async fn acknowledge(
+    socket: &mut WebSocket,
+    ready: &mut VecDeque<Item>,
+    events: &Value,
+) -> Result<Answer> {
+    socket.send(&json!({"op": "ack", "id": "ack", "eventIds": events})).await?;
+    loop {
+        let message = socket.json().await?;
+        if message.get("id") != Some(&json!("ack")) {
+            ready.extend(item(message)?);
+            continue;
+        }
+        if let Some(answer) = refusal(&message) {
+            return Ok(answer);
+        }
+        let result = message.get("result").context("an acknowledgement without a result")?;
+        return Ok(Answer {
+            status: 200,
+            headers: Vec::new(),
+            body: result.to_string().into_bytes(),
+        });
+    }
+}
+
 /// The next thing that is no answer to an operation.
 pub(super) async fn next(socket: &mut WebSocket) -> Result<Item> {
     loop {
@@ -67,7 +94,7 @@ pub(super) fn item(json: Value) -> Result<Option<Item>> {
     let place = match kind {
         Kind::Event | Kind::Heartbeat | Kind::Snapshot => "cursor",
         Kind::Gap => "to",
-        Kind::Hello | Kind::Live | Kind::Token | Kind::Goodbye | Kind::End => "",
+        Kind::Hello | Kind::Live | Kind::Redelivery | Kind::Token | Kind::Goodbye | Kind::End => "",
     };
     let id = json.get(place).and_then(Value::as_str).map(str::to_owned);
     Ok(Some(Item { kind, name: None, id, json }))
