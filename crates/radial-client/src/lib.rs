@@ -3,7 +3,8 @@
 //! A [`Client`] speaks to one hub. It publishes events ([`Client::publish_raw`]), reads the log by
 //! pages ([`Client::events`]) and follows it ([`Client::subscribe`]): a [`Subscription`] comes
 //! back after every cut of the connection, resumes at its cursor, and gives each event once. It
-//! is a [`futures_core::Stream`] too.
+//! is a [`futures_core::Stream`] too. What must be acknowledged is ([`Client::acknowledge`]) once
+//! it was handled.
 //!
 //! Events pass through as the text that the hub sent: this crate must never know what is inside
 //! `eventData`, nor print, nor read the environment.
@@ -28,6 +29,7 @@
 //! # }
 //! ```
 
+mod acks;
 mod admin;
 mod backoff;
 mod client;
@@ -43,6 +45,7 @@ pub mod sse;
 mod subscription;
 mod transport;
 
+pub use acks::{Acknowledged, AcksQuery, Acting};
 pub use admin::AdminRequest;
 pub use backoff::Backoff;
 pub use client::{ANSWER_BYTES_MAX, Client, ClientConfig};

@@ -39,6 +39,13 @@ pub enum Message {
         /// Why.
         reason: String,
     },
+    /// An event that the session has not acknowledged, again: outside the order.
+    Redelivery {
+        /// How often the hub has sent it, with this time.
+        attempt: u32,
+        /// The delivered JSON as the hub wrote it.
+        json: String,
+    },
     /// A sign of life.
     Heartbeat {
         /// The hub's time.
@@ -89,6 +96,12 @@ struct HeartbeatFields {
 }
 
 #[derive(Deserialize)]
+struct RedeliveryFields {
+    attempt: u32,
+    event: Box<serde_json::value::RawValue>,
+}
+
+#[derive(Deserialize)]
 struct DroppedFields {
     count: u64,
     #[serde(default)]
@@ -128,6 +141,11 @@ impl Message {
                 "heartbeat" => serde_json::from_str(&data)
                     .ok()
                     .map(|HeartbeatFields { now, cursor }| Self::Heartbeat { now, cursor }),
+                "redelivery" => {
+                    serde_json::from_str(&data).ok().map(|RedeliveryFields { attempt, event }| {
+                        Self::Redelivery { attempt, json: event.get().to_owned() }
+                    })
+                }
                 "dropped" => serde_json::from_str(&data).ok().map(
                     |DroppedFields { count, types, reason }| Self::Dropped { count, types, reason },
                 ),
@@ -171,6 +189,11 @@ mod tests {
         assert!(matches!(
             read("token", r#"{"expiresInMs":60000}"#),
             Message::Token { expires_in_ms: 60_000 }
+        ));
+        let again = r#"{"attempt":2,"event":{"n": 1.0}}"#;
+        assert!(matches!(
+            read("redelivery", again),
+            Message::Redelivery { attempt: 2, json } if json == r#"{"n": 1.0}"#
         ));
         assert!(matches!(read("dropped", r#"{"count":4}"#), Message::Dropped { count: 4, .. }));
     }

@@ -1,7 +1,7 @@
 //! `radial admin`: operates a hub that runs.
 
 use clap::{Args, Subcommand};
-use radial_client::AdminRequest;
+use radial_client::{AcksQuery, Acting, AdminRequest};
 use serde_json::{Map, Value, json};
 
 use crate::cli::HubArgs;
@@ -26,6 +26,10 @@ pub(crate) enum AdminCommand {
                             radial admin revoke --token-id 7f3a\n  radial admin revoke --all"
     )]
     Revoke(RevokeArgs),
+    /// Show who has acknowledged an event, and who has not
+    #[command(after_help = "Examples:\n  radial admin acks --event 0198c0de\n  \
+                            radial admin acks --event 0198c0de --state owed --json")]
+    Acks(AcksArgs),
     /// List who is connected, or end a connection
     #[command(after_help = "Examples:\n  radial admin connections\n  \
                             radial admin connections --end 00f1e2d3c4b5a697")]
@@ -91,6 +95,27 @@ pub(crate) struct ConnectionsArgs {
     plain: Plain,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct AcksArgs {
+    /// The event, by its eventId
+    #[arg(long, value_name = "ID")]
+    event: String,
+    /// Only sessions in this state
+    #[arg(long, value_parser = ["acknowledged", "owed", "ended", "unknown"])]
+    state: Option<String>,
+    /// Only sessions after the one of this user, for the next page
+    #[arg(long, value_name = "ID")]
+    after_user: Option<String>,
+    /// Only sessions after this one, for the next page
+    #[arg(long, value_name = "ID")]
+    after_session: Option<String>,
+    /// List at most so many
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: usize,
+    #[command(flatten)]
+    plain: Plain,
+}
+
 impl Plain {
     async fn ask(self, path: &str, request: AdminRequest) -> Result<(), Failure> {
         let answer = self.hub.client()?.admin(path, request).await?;
@@ -106,6 +131,7 @@ pub(crate) async fn run(command: AdminCommand) -> Result<(), Failure> {
         }
         AdminCommand::Enable(plain) => plain.ask("enable", AdminRequest::Post(json!({}))).await,
         AdminCommand::Revoke(args) => revoke(args).await,
+        AdminCommand::Acks(args) => acks(args).await,
         AdminCommand::Connections(ConnectionsArgs { end: Some(id), plain, .. }) => {
             if !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
                 return Err(Failure::Unusable(format!("{id:?} is not the id of a connection")));
@@ -116,6 +142,14 @@ pub(crate) async fn run(command: AdminCommand) -> Result<(), Failure> {
             plain.ask(&format!("connections?limit={limit}"), AdminRequest::Get).await
         }
     }
+}
+
+async fn acks(args: AcksArgs) -> Result<(), Failure> {
+    let AcksArgs { event, state, after_user, after_session, limit, plain } = args;
+    let after = Acting { user_id: after_user, session_id: after_session };
+    let query = AcksQuery { state, after, limit: Some(limit) };
+    let answer = plain.hub.client()?.acks_of(&event, &query).await?;
+    show::answer(&answer, plain.json)
 }
 
 async fn revoke(args: RevokeArgs) -> Result<(), Failure> {

@@ -1,7 +1,10 @@
 //! `radial tail`: follows the log.
 
+mod acks;
+
+use acks::Acks;
 use clap::Args;
-use radial_client::{ClientError, Message, Start, SubscribeOptions, Subscription};
+use radial_client::{Acting, ClientError, Message, Start, SubscribeOptions, Subscription};
 use radial_protocol::control::{Gap, GapReason, GapScope};
 
 use crate::cli::HubArgs;
@@ -14,7 +17,8 @@ use crate::show;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  radial tail\n  radial tail --channels 'board:*' --types 'card.*' --json\n  \
-                  radial tail --cursor earliest --until-live | wc -l\n\n\
+                  radial tail --cursor earliest --until-live | wc -l\n  \
+                  radial tail --session s-1 --ack\n\n\
                   A line has the time at which the hub took the event, its type, its channel, its data.\n\
                   What is missing (a gap, dropped events) is told on standard error."
 )]
@@ -34,6 +38,15 @@ pub(crate) struct TailArgs {
     /// Print the delivered JSON, one event a line
     #[arg(long)]
     json: bool,
+    /// Acknowledge what must be, once it has been printed
+    #[arg(long)]
+    ack: bool,
+    /// Whom to act for, where the credential allows it
+    #[arg(long, value_name = "ID")]
+    user: Option<String>,
+    /// The session to act for, where the credential allows it
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
     /// End after so many events
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     count: Option<usize>,
@@ -50,6 +63,7 @@ struct Tail {
     json: bool,
     left: Option<usize>,
     until_live: bool,
+    acks: Option<Acks>,
     connected: bool,
     closed_by: Option<&'static str>,
 }
@@ -66,23 +80,28 @@ pub(crate) async fn run(args: TailArgs) -> Result<(), Failure> {
         (None, Some(ms)) => Start::Since(ms),
         (None, None) => Start::Live,
     };
+    let acting = Acting { user_id: args.user, session_id: args.session };
     let options = SubscribeOptions {
+        user_id: acting.user_id.clone(),
+        session_id: acting.session_id.clone(),
         channels: args.channels,
         types: args.types,
         start,
         ..SubscribeOptions::default()
     };
-    let subscription = args.hub.client()?.subscribe(options);
+    let client = args.hub.client()?;
+    let subscription = client.subscribe(options);
     let mut tail = Tail {
         output: Output::new(),
         json: args.json,
         left: args.count,
         until_live: args.until_live,
+        acks: args.ack.then(|| Acks::new(client, acting)),
         connected: false,
         closed_by: None,
     };
     let result = tail.follow(subscription).await;
-    tail.output.flush()?;
+    tail.flush().await?;
     result
 }
 
@@ -95,7 +114,7 @@ impl Tail {
                 message = subscription.next() => message,
                 // Nothing has come yet: what was printed so far is to be seen now.
                 () = std::future::ready(()), if !self.output.is_flushed() => {
-                    self.output.flush()?;
+                    self.flush().await?;
                     continue;
                 }
                 () = &mut reader_gone => return Err(Failure::ReaderGone),
@@ -114,20 +133,44 @@ impl Tail {
         }
     }
 
+    /// What was printed is to be seen now; then it is acknowledged.
+    async fn flush(&mut self) -> Result<(), Failure> {
+        self.output.flush()?;
+        if let Some(acks) = &mut self.acks {
+            acks.say().await;
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, json: String) -> Result<Then, Failure> {
+        if let Some(acks) = &mut self.acks {
+            acks.printed(&json);
+        }
+        let line = if self.json { json } else { show::human_line(&json) };
+        self.output.line(&line)?;
+        if let Some(left) = &mut self.left {
+            *left -= 1;
+            if *left == 0 {
+                return Ok(Then::End);
+            }
+        }
+        Ok(Then::GoOn)
+    }
+
     fn take(&mut self, message: Message) -> Result<Then, Failure> {
         match message {
-            Message::Event { json, .. } => {
-                let line = if self.json { json } else { show::human_line(&json) };
-                self.output.line(&line)?;
-                if let Some(left) = &mut self.left {
-                    *left -= 1;
-                    if *left == 0 {
-                        return Ok(Then::End);
-                    }
-                }
-            }
+            Message::Event { json, .. } => return self.print(json),
+            Message::Redelivery { attempt, json } => match &mut self.acks {
+                // Printed in this run: only its acknowledgement got lost.
+                Some(acks) if acks.is_printed(&json) => acks.printed(&json),
+                Some(_) => return self.print(json),
+                None => eprintln!("not acknowledged ({attempt}): {}", show::human_line(&json)),
+            },
             Message::Live { .. } if self.until_live => return Ok(Then::End),
-            Message::Hello(_) => {
+            Message::Hello(hello) => {
+                if let Some(acks) = &mut self.acks {
+                    acks.began(hello.cursor);
+                }
                 if std::mem::replace(&mut self.connected, true) {
                     eprintln!("connected again");
                 }

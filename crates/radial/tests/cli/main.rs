@@ -7,6 +7,7 @@
 )]
 #![allow(clippy::print_stdout, reason = "seeds are printed")]
 
+mod acks;
 mod certificates;
 mod crash;
 mod history;
