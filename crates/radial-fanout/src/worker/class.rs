@@ -119,6 +119,11 @@ impl Classes {
         self.slab.get_mut(id)
     }
 
+    /// The seats of all connections.
+    pub(crate) fn members(&self) -> impl Iterator<Item = usize> {
+        self.slab.iter().flat_map(|(_, class)| class.members.iter().copied())
+    }
+
     /// Calls `visit` with every class that may be due this event.
     pub(crate) fn for_each_asked(
         &mut self,

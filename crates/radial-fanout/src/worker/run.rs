@@ -244,7 +244,7 @@ impl Worker {
         let bell = Arc::new(Bell::new(Arc::clone(&self.mailbox), id));
         timeline.add_bell(Arc::clone(&bell));
         let classes = Classes::default();
-        self.shards.insert(id, Shard { id, timeline, bell, epoch, spot, classes, seats: 0 });
+        self.shards.insert(id, Shard { timeline, bell, epoch, spot, classes, seats: 0 });
         self.by_timeline.insert(address, id);
         id
     }

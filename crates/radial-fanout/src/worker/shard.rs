@@ -11,7 +11,7 @@ use radial_protocol::{Epoch, Event};
 
 use super::class::{ClassId, Classes};
 use super::hands::{Hands, Leave};
-use super::mailbox::{Bell, ShardId};
+use super::mailbox::Bell;
 use super::seat::{Behind, Seat};
 use crate::resident::{Spot, Why};
 use crate::timeline::{Stretch, Timeline};
@@ -23,7 +23,6 @@ const WALK_EVENTS: usize = 1_000;
 const WALK_BYTES: usize = 64 * 1024;
 
 pub(crate) struct Shard {
-    pub(crate) id: ShardId,
     pub(crate) timeline: Arc<Timeline>,
     pub(crate) bell: Arc<Bell>,
     pub(crate) epoch: Epoch,
@@ -134,8 +133,9 @@ impl Shard {
     fn lose_the_timeline(&mut self, hands: &mut Hands<'_>) {
         let lost = self.spot;
         let (position, place) = self.timeline.end_and_head();
-        for (seat_id, seat) in hands.seats.iter_mut() {
-            if seat.shard == self.id && seat.behind.is_none() && !seat.is_leaving {
+        for seat_id in self.classes.members() {
+            let Some(seat) = hands.seats.get_mut(seat_id) else { continue };
+            if seat.behind.is_none() && !seat.is_leaving {
                 seat.behind = Some(Box::new(Behind::new(lost, Bytes::new(), hands.uptime)));
                 seat.is_leaving = true;
                 hands.leaving.push((seat_id, Leave::Back(Why::Behind)));
