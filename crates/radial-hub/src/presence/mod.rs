@@ -5,9 +5,9 @@
 //! grace, so that a reload is no event. What is known here is what the connections say while they
 //! are open; nothing is stored, and a hub that starts learns it from those who come back.
 //!
-//! [`roll`] decides for one tenant, and has the time passed in; [`attendance`] is what a connection holds;
-//! [`telling`] makes events of it; [`page`] answers who is there. This room must never know HTTP or
-//! sockets.
+//! [`roll`] decides for one tenant, and has the time passed in; [`rolls`] has those of all tenants;
+//! [`attendance`] is what a connection holds; [`telling`] makes events of it; [`page`] answers who is
+//! there. This room must never know HTTP or sockets.
 
 mod attendance;
 mod page;
