@@ -3,51 +3,28 @@
 //! It begins with what became of the resume, goes through the log, says `live` once it has met
 //! the head, and then follows the timeline. A transport only encodes the frames.
 
+mod opening;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use radial_fanout::{Due, Found, Reader, Spot, Step, Tally, Timeline};
-use radial_log::{EntitySelection, Item, Missing, MissingReason, Page, PageLimit, ReadError};
-use radial_protocol::control::{Control, Gap, GapReason, GapScope, GrantedFilter, Resumed};
-use radial_protocol::filter::{Filter, Selection, View};
+use radial_log::{Item, Missing, MissingReason, Page, PageLimit, ReadError};
+use radial_protocol::control::{Control, Gap, GapReason, GapScope};
+use radial_protocol::filter::{Filter, Selection};
 use radial_protocol::grants::Grants;
-use radial_protocol::{Code, Cursor, Epoch, Event, Name, Offset, Problem, TenantId, TimeMs};
+use radial_protocol::{Code, Cursor, Epoch, Event, Offset, Problem, TenantId, TimeMs};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use self::opening::{Opening, SubscribeRequest};
 use crate::acks::Seat;
-use crate::beginning::{Beginning, Start, begin};
 use crate::hub::Hub;
 use crate::snapshot::SnapshotReading;
 
 /// A page of the log. Its bytes are this reader's own, and are held while its socket is full: far
 /// less than the contract allows (protocol §5), so that many slow readers cost little.
 pub(crate) const PAGE: PageLimit = PageLimit { items: 1_000, bytes: 64 * 1024 };
-
-/// What a connection asks for.
-#[derive(Clone, Debug)]
-pub struct SubscribeRequest {
-    /// Channels and types.
-    pub selection: Selection,
-    /// Where to begin.
-    pub start: Start,
-    /// Entity types whose state comes first, unless the client has a place to go on from.
-    pub snapshot: Vec<Name>,
-}
-
-/// What became of the request; the transport makes its `hello` from it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opening {
-    /// Where the stream begins.
-    pub cursor: Cursor,
-    /// What became of the resume.
-    pub resumed: Resumed,
-    /// The filter as it was granted.
-    pub filter: GrantedFilter,
-    /// Whether a client that dies now may come back to `cursor`: nothing is missing, and no
-    /// snapshot comes first.
-    pub is_place: bool,
-}
 
 /// One thing that goes out to a connection.
 #[derive(Clone, Debug)]
@@ -90,107 +67,6 @@ pub struct Subscription {
     /// How many events were left out of its pages although the filter let them through.
     spared: u64,
     pub(crate) seat: Seat,
-}
-
-impl Hub {
-    /// Opens a subscription.
-    ///
-    /// # Errors
-    /// `hub-disabled`, `draining`, `forbidden` for a channel outside the grants.
-    pub async fn subscribe(
-        self: &Arc<Self>,
-        grants: Arc<Grants>,
-        request: SubscribeRequest,
-    ) -> Result<Subscription, Problem> {
-        self.check_credential(&grants)?;
-        self.check_open()?;
-        let timeline = Arc::clone(self.timeline(&grants.tenant)?);
-        let wanted = self.wanted.share(Arc::from([request.selection]));
-        let filter = self.subscriber_filter(&wanted, &grants)?;
-        let bounds = self.log.bounds(&grants.tenant).ok_or_else(no_log)?;
-        let since = match request.start {
-            Start::Since(at) => Some(self.place_before(&grants, at).await?),
-            _ => None,
-        };
-        let wants_snapshot = !request.snapshot.is_empty();
-        let mut beginning = begin(request.start, since, &bounds, wants_snapshot);
-        let snapshot = if beginning.wants_snapshot && wants_snapshot {
-            let snapshot = self.open_snapshot(&grants, &filter, request.snapshot).await?;
-            beginning.go_on_from(snapshot.cursor());
-            Some(snapshot)
-        } else {
-            None
-        };
-        let Beginning { place, resumed, gap, kept_from, .. } = beginning;
-        let opening = Opening {
-            cursor: Cursor { epoch: bounds.epoch, offset: place },
-            is_place: resumed.complete && snapshot.is_none(),
-            resumed,
-            filter: GrantedFilter { channels: filter.channels(), types: filter.types() },
-        };
-        let seat = self.take_seat(&grants, &filter, (place, bounds.head)).await;
-        Ok(Subscription {
-            hub: Arc::clone(self),
-            grants,
-            wanted,
-            end: timeline.watch_end(),
-            timeline,
-            reader: Reader::new(filter, place),
-            epoch: bounds.epoch,
-            opening: Some(Box::new(opening)),
-            ready: gap.into_iter().map(|gap| Frame::Control(Control::Gap(gap))).collect(),
-            snapshot,
-            reading: None,
-            kept_from,
-            live: false,
-            counted: Tally::default(),
-            spared: 0,
-            seat,
-        })
-    }
-
-    /// The filter of a subscriber who asks for these.
-    ///
-    /// # Errors
-    /// `forbidden` for a channel outside the grants.
-    pub fn subscriber_filter(
-        &self,
-        wanted: &[Selection],
-        grants: &Arc<Grants>,
-    ) -> Result<Filter, Problem> {
-        let readership = Arc::clone(&self.readership);
-        let filter = Filter::of_any(wanted, Arc::clone(grants), readership, View::Subscriber)?;
-        Ok(filter.sharing(|asked| self.asked.share(asked)))
-    }
-
-    async fn open_snapshot(
-        self: &Arc<Self>,
-        grants: &Arc<Grants>,
-        filter: &Filter,
-        types: Vec<Name>,
-    ) -> Result<SnapshotReading, Problem> {
-        let channels = filter.channels();
-        let filter = self.entity_filter(grants, channels.clone())?;
-        let (hub, tenant) = (Arc::clone(self), grants.tenant.clone());
-        let selection = EntitySelection { channels, types, id: None, after: None };
-        let pages = tokio::task::spawn_blocking(move || hub.log.entities(&tenant, selection))
-            .await
-            .map_err(|_| no_log())?
-            .map_err(|error| read_problem(&error))?;
-        Ok(SnapshotReading::new(pages, filter))
-    }
-
-    pub(crate) async fn place_before(
-        self: &Arc<Self>,
-        grants: &Arc<Grants>,
-        at: TimeMs,
-    ) -> Result<Offset, Problem> {
-        let (hub, grants) = (Arc::clone(self), Arc::clone(grants));
-        tokio::task::spawn_blocking(move || hub.log.place_before(&grants.tenant, at))
-            .await
-            .map_err(|_| no_log())?
-            .map_err(|error| read_problem(&error))
-    }
 }
 
 impl Subscription {
