@@ -8,7 +8,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use radial_protocol::envelope::{PublishRequest, parse_publish};
-use radial_protocol::event::{Content, Draft, EntityRef, EntityVersion, Head};
+use radial_protocol::event::{Content, Draft, EntityRef, EntityVersion, Head, Reach};
 use radial_protocol::limits::Limits;
 use radial_protocol::names::EventId;
 use radial_protocol::{Cursor, Epoch, Event, Name, Offset, TenantId, TimeMs, sse};
@@ -57,7 +57,7 @@ fn place_event(request: PublishRequest, place: Option<Cursor>) -> Event {
         user: request.user,
         session: request.session,
         audience: request.audience,
-        broadcast: request.broadcast.unwrap_or(true),
+        reach: Reach::new(request.broadcast.unwrap_or(true), None),
         priority: request.priority.unwrap_or_default(),
         ttl_ms: request.ttl_ms,
         ack: place.is_some(),

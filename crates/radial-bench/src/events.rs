@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
 use radial_log::{Append, Config, EmbeddedLog, Entry, Fingerprint, RealDisk, Settings};
-use radial_protocol::event::{Content, Draft, Head, Persistence, Priority, Scope};
+use radial_protocol::event::{Content, Draft, Head, Persistence, Priority, Reach, Scope};
 use radial_protocol::names::EventId;
 use radial_protocol::{ChannelName, EventTypeName, TenantId};
 
@@ -93,7 +93,7 @@ impl Maker {
             audience: None,
             scope: Scope::Channel,
             persistence: Persistence::Durable,
-            broadcast: true,
+            reach: Reach::default(),
             priority: Priority::Normal,
             ttl_ms: None,
             ack: false,

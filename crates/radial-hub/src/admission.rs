@@ -5,7 +5,7 @@
 
 use radial_log::{Change, Conflict, Effect, Entry};
 use radial_protocol::envelope::PublishRequest;
-use radial_protocol::event::{Content, Draft, EntityRef, Head, Priority, Scope};
+use radial_protocol::event::{Content, Draft, EntityRef, Head, Priority, Reach, Scope};
 use radial_protocol::grants::{Grants, any_matches};
 use radial_protocol::names::{EventId, Id, SessionId, UserId};
 use radial_protocol::problem::Violation;
@@ -51,7 +51,7 @@ pub(crate) fn admit(
         audience: request.audience.clone(),
         scope: policy.scope,
         persistence: policy.persistence,
-        broadcast: policy.broadcast && request.broadcast != Some(false),
+        reach: reach(policy, request),
         priority,
         ttl_ms,
         ack: policy.ack,
@@ -72,6 +72,16 @@ pub(crate) fn admit(
         .as_ref()
         .map(|dedupe| repeat(dedupe, request, version, &head, &data, runtime.uptime()));
     Ok(Entry { draft: Draft::new(head, &content), fingerprint, change, repeat })
+}
+
+/// Who gets the event: no more than the policy says, and no more than the publisher wishes.
+fn reach(policy: &Policy, request: &PublishRequest) -> Reach {
+    let broadcast = policy.broadcast && request.broadcast != Some(false);
+    let only = request
+        .routes
+        .as_ref()
+        .map(|named| policy.routes.iter().filter(|sink| named.contains(sink)).cloned().collect());
+    Reach::new(broadcast, only)
 }
 
 /// A type that is not registered, with the nearest one that the credential may publish.

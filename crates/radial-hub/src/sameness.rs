@@ -48,7 +48,7 @@ pub(crate) fn repeat(
     content.optional(head.session.as_ref().map(SessionId::as_str));
     content.number(head.priority as u64);
     content.number(head.ttl_ms.map_or(0, |ttl_ms| ttl_ms.saturating_add(1)));
-    content.number(u64::from(head.broadcast));
+    content.number(u64::from(head.reach.is_broadcast()));
     content.number(request.expected_version.map_or(0, |version| version.saturating_add(1)));
     if let Some(routes) = &request.routes {
         content.set(routes.iter().map(ToString::to_string).collect());

@@ -343,7 +343,7 @@ pub(crate) fn open_store(
     forget_half_made(folder, file.as_ref()).map_err(io_error)?;
     let store = Store::open(file, cache_bytes)?;
     match store.number(VERSION)? {
-        Some(found) if found != FORMAT_VERSION && found != 1 => {
+        Some(found) if !(1..=FORMAT_VERSION).contains(&found) => {
             Err(OpenError::OtherFormat { found, known: FORMAT_VERSION })
         }
         found => {

@@ -45,7 +45,7 @@ use reads::Lookup;
 use tables::Tables;
 
 /// The version of everything in the folder. A change of [`crate::record`] or of a table raises it.
-pub(crate) const FORMAT_VERSION: u64 = 2;
+pub(crate) const FORMAT_VERSION: u64 = 3;
 
 /// Whether the last stop was clean.
 pub(crate) const CLEAN: &str = "clean";

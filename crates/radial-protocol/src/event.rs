@@ -13,6 +13,7 @@ use crate::draft::{member, raw};
 use crate::names::{ChannelName, EventId, EventTypeName, Id, Name, SessionId, UserId};
 
 pub use crate::draft::{Content, Draft};
+pub use crate::reach::Reach;
 
 /// Milliseconds since the Unix epoch, UTC.
 #[derive(
@@ -133,8 +134,8 @@ pub struct Head {
     pub scope: Scope,
     /// How long it is kept.
     pub persistence: Persistence,
-    /// Whether subscribers get it at all; if not, only history and sinks see it.
-    pub broadcast: bool,
+    /// Whether subscribers get it, and which sinks.
+    pub reach: Reach,
     /// Who waits and what is shed.
     pub priority: Priority,
     /// Counted from `receivedAt`; after it the event is neither delivered nor replayed.
@@ -160,7 +161,7 @@ impl Head {
             audience: None,
             scope: Scope::default(),
             persistence: Persistence::default(),
-            broadcast: true,
+            reach: Reach::default(),
             priority: Priority::default(),
             ttl_ms: None,
             ack: false,

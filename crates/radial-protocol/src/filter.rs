@@ -26,6 +26,10 @@ impl Readership {
         let types = sinks.iter().filter_map(|sink| self.routes.get(sink)).flatten();
         types.map(EventTypeName::pattern).collect()
     }
+
+    fn goes_to(&self, event_type: &EventTypeName, sink: &Name) -> bool {
+        self.routes.get(sink).is_some_and(|types| types.contains(event_type))
+    }
 }
 
 /// What a reader asked for.
@@ -110,11 +114,19 @@ pub struct Asked {
     selections: Vec<Selection>,
     /// The part of what was asked for that the registry routes to a sink of the grants.
     routed: Vec<Selection>,
+    /// The sinks that the reader stands for.
+    sinks: Vec<Name>,
 }
 
 impl Asked {
-    fn is_routed(&self, head: &Head) -> bool {
+    /// Whether the reader stands for a sink that the event goes to. A publisher who named some of
+    /// the type's sinks kept it from the others.
+    fn is_routed(&self, head: &Head, readership: &Readership) -> bool {
         names(&self.routed, head)
+            && head.reach.only_sinks().is_none_or(|named| {
+                let goes_to = |sink| readership.goes_to(&head.event_type, sink);
+                self.sinks.iter().any(|sink| named.contains(sink) && goes_to(sink))
+            })
     }
 }
 
@@ -163,7 +175,8 @@ impl Filter {
             types if types.is_empty() => Vec::new(),
             types => granted(&types)?,
         };
-        Ok(Self { asked: Arc::new(Asked { selections, routed }), grants, readership, view })
+        let sinks = if routed.is_empty() { Vec::new() } else { grants.routes.clone() };
+        Ok(Self { asked: Arc::new(Asked { selections, routed, sinks }), grants, readership, view })
     }
 
     /// The same with `share`'s copy of what is left of the selections, which must be equal: many
@@ -222,8 +235,8 @@ impl Filter {
     /// What all readers of one [`FilterClass`] have in common: whether they see such an event if
     /// it is for everyone.
     pub fn shows_kind(&self, head: &Head) -> bool {
-        self.asked.is_routed(head)
-            || ((head.broadcast || self.view == View::History)
+        self.is_routed(head)
+            || ((head.reach.is_broadcast() || self.view == View::History)
                 && names(&self.asked.selections, head)
                 && (self.grants.sees_all || self.role_admits(head)))
     }
@@ -232,7 +245,7 @@ impl Filter {
     /// [for everyone](is_for_everyone) can be hidden by it.
     pub fn shows_person(&self, head: &Head) -> bool {
         self.grants.sees_all
-            || self.asked.is_routed(head)
+            || self.is_routed(head)
             || (self.scope_admits(head) && self.audience_admits(head))
     }
 
@@ -245,6 +258,10 @@ impl Filter {
             view: self.view,
             readership: Arc::as_ptr(&self.readership).addr(),
         }
+    }
+
+    fn is_routed(&self, head: &Head) -> bool {
+        self.asked.is_routed(head, &self.readership)
     }
 
     fn role_admits(&self, head: &Head) -> bool {

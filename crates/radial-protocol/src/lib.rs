@@ -18,6 +18,7 @@ pub mod limits;
 pub mod names;
 pub mod presence;
 pub mod problem;
+mod reach;
 pub mod sse;
 pub mod trace;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use radial_log::Entry;
-use radial_protocol::event::{Content, Draft, Event, Head, Persistence};
+use radial_protocol::event::{Content, Draft, Event, Head, Persistence, Reach};
 use radial_protocol::grants::{CredentialKind, Grants};
 use radial_protocol::names::{EventId, Id, SessionId, UserId};
 use radial_protocol::{EventTypeName, TenantId, TimeMs};
@@ -171,7 +171,7 @@ impl Act {
         let event_id = EventId::new(id).expect("a UUID is an id");
         let head = Head {
             persistence: Persistence::Durable,
-            broadcast: false,
+            reach: Reach::Sinks,
             ..Head::new(event_id, event_type)
         };
         let data = serde_json::to_string(self).expect("an act has string keys only");

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use radial_log::doctor::inspect;
-use radial_log::{Effect, EventLog as _, OpenError, Outcome, renew_epochs};
-use radial_protocol::Offset;
-use radial_protocol::event::Persistence;
+use radial_log::{Append, Effect, EmbeddedLog, EventLog as _, OpenError, Outcome, renew_epochs};
+use radial_protocol::event::{Persistence, Reach};
+use radial_protocol::{Name, Offset};
 
 use crate::support::{
-    Folder, Opening, append, cards, change, entry, keyed, offsets, open, segments, tenant,
-    wait_until,
+    Folder, Opening, append, cards, change, entry, events, keyed, offsets, open, routed, segments,
+    tenant, wait_until,
 };
 
 #[tokio::test]
@@ -122,4 +122,40 @@ async fn a_folder_of_format_2_is_read() {
     assert_eq!(cards[1].state, None);
     clock.store(6_000, Ordering::SeqCst);
     wait_until("its time is over", || log.usage().events == 6).await;
+}
+
+/// Three events, each with another reach.
+fn three() -> Append {
+    append(vec![entry(Persistence::Durable), routed(false, &["mails"]), routed(true, &[])])
+}
+
+/// How far events go, in order.
+fn reaches(log: &EmbeddedLog) -> Vec<Reach> {
+    events(log, Offset::ZERO).iter().map(|event| event.head.reach.clone()).collect()
+}
+
+fn reaches_of_three() -> [Reach; 3] {
+    let mails = Some([Name::new("mails").unwrap()].into());
+    [Reach::default(), Reach::new(false, mails), Reach::new(true, Some([].into()))]
+}
+
+/// A hub of format 3 that was killed: three events in its store and three in its write-ahead file.
+#[tokio::test]
+async fn a_folder_of_format_3_is_read() {
+    let folder = fixture("format-3", &["store.redb", "wal/00000000000000000002.wal"]);
+    assert_eq!(inspect(folder.path()).unwrap().findings, Vec::<String>::new());
+    assert_eq!(reaches(&open(&folder, "a")), [reaches_of_three(), reaches_of_three()].concat());
+}
+
+#[tokio::test]
+async fn how_far_an_event_goes_is_kept_over_a_stop_and_a_kill() {
+    let folder = Folder::new();
+    let log = open(&folder, "a");
+    log.append(three()).await.unwrap();
+    drop(log);
+    let log = open(&folder, "a");
+    folder.remember_store();
+    log.append(three()).await.unwrap();
+    let image = folder.crash_image();
+    assert_eq!(reaches(&open(&image, "a")), [reaches_of_three(), reaches_of_three()].concat());
 }

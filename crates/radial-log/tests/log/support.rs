@@ -9,7 +9,7 @@ use radial_log::{
     Append, Change, Clock, Config, Conflict, Disk, Effect, EmbeddedLog, Entity, EntitySelection,
     Entry, EventLog as _, Fingerprint, Item, OpenError, PageLimit, RealDisk, Settings,
 };
-use radial_protocol::event::{Content, Draft, EntityRef, Head, Persistence, TimeMs};
+use radial_protocol::event::{Content, Draft, EntityRef, Event, Head, Persistence, Reach, TimeMs};
 use radial_protocol::names::{EventId, Id};
 use radial_protocol::{EventTypeName, Name, Offset, Pattern, TenantId};
 
@@ -183,6 +183,14 @@ pub(crate) fn keyed(id: &str, fingerprint: u128) -> Entry {
     entry_with(id, Persistence::Durable, Some(fingerprint))
 }
 
+/// A durable event for some of its type's sinks.
+pub(crate) fn routed(broadcast: bool, sinks: &[&str]) -> Entry {
+    let mut entry = entry(Persistence::Durable);
+    let sinks = sinks.iter().map(|name| Name::new(name).unwrap()).collect();
+    entry.draft.head.reach = Reach::new(broadcast, Some(sinks));
+    entry
+}
+
 /// A change of the entity `card` `c1` on `main`.
 pub(crate) fn change(effect: Effect, expected_version: Option<u64>, data: &str) -> Entry {
     let entity = EntityRef { entity_type: Name::new("card").unwrap(), id: Id::new("c1").unwrap() };
@@ -230,17 +238,22 @@ pub(crate) fn append(entries: Vec<Entry>) -> Append {
 
 /// The offsets of all events after a place.
 pub(crate) fn offsets(log: &EmbeddedLog, after: Offset) -> Vec<u64> {
+    events(log, after).iter().filter_map(|event| event.offset().map(Offset::get)).collect()
+}
+
+/// The events that a reader gets after a place.
+pub(crate) fn events(log: &EmbeddedLog, after: Offset) -> Vec<Arc<Event>> {
     let limit = PageLimit { items: 100_000, bytes: usize::MAX };
     let mut after = after;
-    let mut offsets = Vec::new();
+    let mut events = Vec::new();
     loop {
         let page = log.read(&tenant(), after, limit).unwrap();
-        offsets.extend(page.items.iter().filter_map(|item| match item {
-            Item::Event(event) => event.offset().map(Offset::get),
+        events.extend(page.items.into_iter().filter_map(|item| match item {
+            Item::Event(event) => Some(event),
             Item::Missing(_) => None,
         }));
         if page.at_head {
-            return offsets;
+            return events;
         }
         after = page.to;
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::event::tests::{content, head};
-use crate::event::{Audience, Draft};
+use crate::event::{Audience, Draft, Reach};
 use crate::names::{SessionId, TenantId, UserId};
 
 fn patterns(texts: &[&str]) -> Vec<Pattern> {
@@ -26,7 +26,10 @@ fn check(grants: Grants, shape: impl FnOnce(&mut Head), expected: bool) {
     let audit = EventTypeName::new("audit.written").unwrap();
     let readership = Readership {
         roles: HashMap::from([(audit.clone(), vec![Name::new("auditor").unwrap()])]),
-        routes: HashMap::from([(Name::new("analytics").unwrap(), vec![audit])]),
+        routes: HashMap::from([
+            (Name::new("analytics").unwrap(), vec![audit.clone()]),
+            (Name::new("backup").unwrap(), vec![audit]),
+        ]),
     };
     let wanted = Selection { channels: patterns(&["*"]), types: patterns(&["*"]) };
     let filter =
@@ -45,7 +48,7 @@ fn everything_must_admit_an_event() {
         })
     };
     check(user("u1", &[]), |_| {}, true);
-    check(user("u1", &[]), |head| head.broadcast = false, false);
+    check(user("u1", &[]), |head| head.reach = Reach::Sinks, false);
     check(user("u1", &[]), |head| head.audience = audience(&["u1"], &[]), true);
     check(user("u2", &[]), |head| head.audience = audience(&["u1"], &[]), false);
     check(user("u2", &["editor"]), |head| head.audience = audience(&["u1"], &["editor"]), true);
@@ -91,7 +94,7 @@ fn what_is_routed_to_a_reader_it_sees_as_a_sink_does_and_nothing_else() {
     };
     let hidden = |head: &mut Head| {
         head.event_type = EventTypeName::new("audit.written").unwrap();
-        head.broadcast = false;
+        head.reach = Reach::Sinks;
         head.scope = Scope::User;
         head.audience =
             Some(Audience { users: vec![UserId::new("u2").unwrap()], ..Audience::default() });
@@ -107,6 +110,30 @@ fn what_is_routed_to_a_reader_it_sees_as_a_sink_does_and_nothing_else() {
     check(sink(&["analytics"]), elsewhere, false);
     let acting = sink(&["analytics"]).acting_for(UserId::new("u3").ok(), None);
     check(acting, hidden, false);
+}
+
+#[test]
+fn a_publisher_who_names_some_sinks_keeps_an_event_from_the_others() {
+    let sinks = |names: &[&str]| names.iter().map(|name| Name::new(name).unwrap()).collect();
+    let sees = |reader: &[&str], broadcast: bool, named: &[&str], expected: bool| {
+        let mut grants = user("u1", &["auditor"]);
+        grants.subscribe = if broadcast { grants.subscribe } else { Vec::new() };
+        grants.routes = sinks(reader);
+        let shape = |head: &mut Head| {
+            head.event_type = EventTypeName::new("audit.written").unwrap();
+            head.reach = Reach::new(broadcast, Some(sinks(named).into()));
+        };
+        check(grants, shape, expected);
+    };
+    sees(&["analytics"], false, &["analytics"], true);
+    sees(&["analytics"], false, &["backup"], false);
+    sees(&["analytics", "backup"], false, &["backup"], true);
+    sees(&["analytics"], false, &[], false);
+    // The registry does not route the type there, or does not any more.
+    sees(&["analytics", "mails"], false, &["mails"], false);
+    // Whoever may subscribe gets it whatever sinks are named.
+    sees(&["analytics"], true, &["backup"], true);
+    sees(&[], true, &[], true);
 }
 
 #[test]

@@ -36,6 +36,11 @@ broadcast = false
 [types."open.said"]
 persistence = "durable"
 [types."open.said".versions.1.schema]
+
+[types."open.sent"]
+persistence = "durable"
+routes = ["analytics", "mails"]
+[types."open.sent".versions.1.schema]
 "#;
 
 /// Who reads, with what grants, and which events they see; `live` ones are seen live alone.
@@ -83,9 +88,12 @@ fn events(frames: &[Frame]) -> Vec<Value> {
 }
 
 /// A heartbeat that names the place of the last event.
-fn has_come_to_the_end(frame: &Frame) -> bool {
-    frame.is_control("heartbeat")
-        && frame.json().unwrap()["cursor"].as_str().unwrap().ends_with(".4")
+fn has_come_to(offset: u64) -> impl Fn(&Frame) -> bool {
+    let end = format!(".{offset}");
+    move |frame| {
+        frame.is_control("heartbeat")
+            && frame.json().unwrap()["cursor"].as_str().unwrap().ends_with(&end)
+    }
 }
 
 struct World {
@@ -118,12 +126,12 @@ impl World {
         Self { hub, _registry: folder, keys }
     }
 
-    async fn publish(&self, ids: &[&str]) {
+    async fn publish(&self, events: impl IntoIterator<Item = Value>) {
         let publisher =
             token(&json!({"sub": "u1", "roles": ["staff"], "radial": {"publish": ["*"]}}));
-        for id in ids {
-            let answer = self.hub.publish_as(&publisher, &said(id)).await.unwrap();
-            assert_eq!(answer.status, 201, "{id}: {:?}", answer.json());
+        for event in events {
+            let answer = self.hub.publish_as(&publisher, &event).await.unwrap();
+            assert_eq!(answer.status, 201, "{event}: {:?}", answer.json());
         }
     }
 }
@@ -146,11 +154,11 @@ async fn a_key_that_stands_for_a_sink_streams_what_is_routed_there() {
         stream.until(|frame| frame.is_control("live")).await.unwrap();
         streams.push(stream);
     }
-    world.publish(&["clicked", "felt", "staff", "debug", "open"]).await;
+    world.publish(["clicked", "felt", "staff", "debug", "open"].map(said)).await;
     for (((name, _, sees), key), mut stream) in readers().into_iter().zip(&world.keys).zip(streams)
     {
         let expected: BTreeSet<String> = sees.iter().map(ToString::to_string).collect();
-        let live = events(&stream.until(has_come_to_the_end).await.unwrap());
+        let live = events(&stream.until(has_come_to(4)).await.unwrap());
         assert_eq!(ids(&live), expected, "live, {name}");
         // What has no place is not replayed.
         let kept: BTreeSet<String> = expected.into_iter().filter(|id| id != "felt").collect();
@@ -184,11 +192,48 @@ async fn a_key_that_stands_for_a_sink_streams_what_is_routed_there() {
 }
 
 #[tokio::test]
+async fn a_publish_that_names_some_sinks_keeps_its_event_from_the_others_alone() {
+    let world = World::start().await;
+    let sent = |id: &str, wishes: Value| {
+        let mut event = json!({"eventType": "open.sent", "eventId": id, "eventData": {}});
+        event.as_object_mut().unwrap().append(&mut wishes.as_object().unwrap().clone());
+        event
+    };
+    let events_of = |frames: Vec<Frame>| ids(&events(&frames)).into_iter().collect::<Vec<_>>();
+    let sees: [(usize, &[&str]); 3] = [
+        (0, &["everywhere"]),
+        (1, &["everywhere", "mails", "mails alone"]),
+        (3, &["everywhere", "mails", "no sink"]),
+    ];
+    let mut streams = Vec::new();
+    for (key, _) in sees {
+        let mut stream = world.hub.stream_as(&world.keys[key], "?types=*").await.unwrap();
+        stream.until(|frame| frame.is_control("live")).await.unwrap();
+        streams.push(stream);
+    }
+    let published = [
+        sent("everywhere", json!({})),
+        sent("mails", json!({"routes": ["mails"]})),
+        sent("no sink", json!({"routes": []})),
+        sent("mails alone", json!({"routes": ["mails"], "broadcast": false})),
+        sent("nobody", json!({"routes": [], "broadcast": false})),
+    ];
+    world.publish(published).await;
+    for ((key, expected), mut stream) in sees.into_iter().zip(streams) {
+        let live = stream.until(has_come_to(5)).await.unwrap();
+        assert_eq!(events_of(live), expected, "live, {key}");
+        let replay = world.hub.stream_as(&world.keys[key], "?types=*&cursor=earliest").await;
+        let replayed = replay.unwrap().until(|frame| frame.is_control("live")).await.unwrap();
+        assert_eq!(events_of(replayed), expected, "replay, {key}");
+    }
+}
+
+#[tokio::test]
 async fn the_registry_shows_a_key_what_is_routed_to_it() {
     let world = World::start().await;
     let registry = world.hub.get_as(&world.keys[1], "/api/registry").await.unwrap();
     let registry = registry.json().unwrap();
     let types = registry["types"].as_array().unwrap();
     let names: Vec<&str> = types.iter().map(|each| each["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["usage.felt"]);
+    assert_eq!(names, ["open.sent", "usage.felt"]);
 }
