@@ -13,6 +13,12 @@ const script = (name) => fileURLToPath(new URL(`../python/${name}`, import.meta.
 const query = (channel, named) =>
   `channels=${channel}&cursor=earliest${named ? '&named=true' : ''}`;
 
+/** How Chromium is started. */
+export const CHROME = {
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+};
+
 /** Reads frames from lines, as far as the tests need them. */
 function frames(received, named) {
   let frame = {};
@@ -73,10 +79,7 @@ function eventsource(hub, channel, named) {
 
 async function browser(hub, channel, named) {
   const received = new Received();
-  const chrome = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
-  });
+  const chrome = await chromium.launch(CHROME);
   const page = await chrome.newPage();
   await page.exposeFunction('received', (event) => received.add(event));
   await page.goto(`${hub.url}/healthz`);

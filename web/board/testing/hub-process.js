@@ -5,17 +5,18 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
 /**
- * Starts `radial dev` and waits until it listens.
- * @param {{listen: string, data: string}} options
+ * Starts `radial dev`, or `radial serve` with a configuration, and waits until it listens.
+ * @param {{listen: string, data: string, config?: string}} options
  * @returns {Promise<{url: string, host: string, kill: () => Promise<void>}>}
  */
-export async function startHub({ listen, data }) {
+export async function startHub({ listen, data, config }) {
   const binary = process.env.RADIAL_BIN;
   assert.ok(
     binary,
     'Set RADIAL_BIN to the radial binary, e.g. RADIAL_BIN=../../target/debug/radial',
   );
-  const child = spawn(binary, ['dev', '--listen', listen, '--data', data], {
+  const mode = config ? ['serve', '--config', config] : ['dev'];
+  const child = spawn(binary, [...mode, '--listen', listen, '--data', data], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const errors = [];
@@ -28,7 +29,7 @@ export async function startHub({ listen, data }) {
     once(createInterface({ input: child.stdout }), 'line'),
     failed,
   ]);
-  const url = /^listening on (http:\/\/\S+)$/.exec(line)?.[1];
+  const url = /^listening on (https?:\/\/\S+)$/.exec(line)?.[1];
   assert.ok(url, `the first line of the hub was “${line}”, not “listening on http://…”`);
   // The rest of its output is of no interest, but a full pipe would stop it.
   child.stdout.resume();
