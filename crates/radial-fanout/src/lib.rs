@@ -7,12 +7,14 @@
 //!
 //! This crate must never know HTTP, JSON, tokens, the log's files or the clock.
 
+mod gone;
 mod memory;
 mod reader;
 mod resident;
 mod timeline;
 mod worker;
 
+pub use gone::Lost;
 pub use memory::TimelineMemory;
 pub use reader::{Due, Found, Reader, Step, Tally};
 pub use resident::{Encoding, Ended, Parked, Resident, Returned, Spot, Why};

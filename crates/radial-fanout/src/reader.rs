@@ -2,7 +2,8 @@
 //!
 //! The seams are here. From log to timeline a reader goes only at a place that the timeline
 //! covers, and then from the first entry after that place, so that nothing is missed or doubled.
-//! From timeline back to log it goes with its place, when the timeline has moved on without it.
+//! From timeline back to log it goes with its place, when the timeline has moved on without it. The
+//! log has no `live` events: what the timeline lost of those meanwhile is due as [`Due::Lost`].
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use radial_protocol::event::TimeMs;
 use radial_protocol::filter::{Filter, Verdict};
 use radial_protocol::{Event, Offset};
 
+use crate::gone::Lost;
 use crate::resident::Spot;
 use crate::timeline::Timeline;
 
@@ -38,6 +40,8 @@ pub enum Due {
     Event(Arc<Event>),
     /// A stretch that is missing.
     Gap(Gap),
+    /// `live` events that were gone before the reader came to them.
+    Lost(Lost),
 }
 
 /// What the filter let through and held back; added up, never reset.
@@ -66,16 +70,23 @@ pub struct Reader {
     filter: Filter,
     place: Offset,
     position: Option<u64>,
-    /// Where the timeline ended when the reader came, or where the reader fell out of it: `live`
-    /// events before it are never replayed.
-    live_from: Option<u64>,
+    /// `live` events before it the reader has had or lost, or it was not there yet: they are never
+    /// replayed.
+    live_from: u64,
     tally: Tally,
 }
 
 impl Reader {
-    /// A reader that has dealt with everything up to `place`.
-    pub fn new(filter: Filter, place: Offset) -> Self {
-        Self { filter, place, position: None, live_from: None, tally: Tally::default() }
+    /// A reader of this timeline that has dealt with everything of the log up to `place`, and gets
+    /// the `live` events that come from now on.
+    pub fn new(filter: Filter, place: Offset, timeline: &Timeline) -> Self {
+        let live_from = timeline.end();
+        Self { filter, place, position: None, live_from, tally: Tally::default() }
+    }
+
+    /// Gives it no `live` events at all.
+    pub fn leave_out_live(&mut self) {
+        self.live_from = u64::MAX;
     }
 
     /// Everything at or before it has been delivered, or by policy never will be.
@@ -123,13 +134,19 @@ impl Reader {
 
     /// Takes what is due from the timeline, or says what is needed instead.
     pub fn step(&mut self, timeline: &Timeline, now: TimeMs) -> Step {
-        let live_from = *self.live_from.get_or_insert_with(|| timeline.end());
+        if self.position.is_none()
+            && let Some(lost) = self.lose(timeline)
+        {
+            return Step::Deliver(vec![Due::Lost(lost)]);
+        }
+        let live_from = self.live_from;
         let position = self.position.or_else(|| timeline.position_after(self.place, live_from));
         let Some(position) = position else { return Step::ReadLog(self.place) };
         let Some(stretch) = timeline.stretch(position, PAGE_EVENTS, PAGE_BYTES) else {
             self.position = None;
-            self.live_from = Some(position);
-            return Step::ReadLog(self.place);
+            self.live_from = live_from.max(position);
+            // What is lost is told before anything that comes later.
+            return self.step(timeline, now);
         };
         self.position = Some(stretch.next);
         if stretch.events.is_empty() {
@@ -143,6 +160,16 @@ impl Reader {
             None => *at >= live_from,
         });
         Step::Deliver(self.admitted(due.map(|(_, event)| Found::Event(event)), now))
+    }
+
+    /// What the timeline no longer has of the `live` events that were still to come, if the reader
+    /// is to be told of it.
+    fn lose(&mut self, timeline: &Timeline) -> Option<Lost> {
+        let (count, start) = timeline.gone_since(self.live_from)?;
+        self.live_from = start;
+        let lost = count.of(&self.filter)?;
+        self.tally.expired += lost.expired;
+        (lost.count > 0 || lost.is_least).then_some(lost)
     }
 
     /// Takes a page of the log that was read on after [`Self::place`] and reaches to `to`.

@@ -7,9 +7,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use radial_protocol::{Event, Offset};
+use radial_protocol::{Event, Offset, TimeMs};
 use tokio::sync::watch;
 
+use crate::gone::{Count, Gone};
 use crate::memory::TimelineMemory;
 use crate::resident::Spot;
 use crate::worker::Bell;
@@ -30,6 +31,12 @@ impl Default for TimelineLimit {
     }
 }
 
+/// What is known of events that have left may take this part of the timeline's bytes, within these
+/// bounds.
+const GONE_PART: usize = 32;
+const GONE_BYTES_MIN: usize = 32 * 1024;
+const GONE_BYTES_MAX: usize = 512 * 1024;
+
 /// One tenant's timeline. Publishing to it never waits for a reader.
 #[derive(Debug)]
 pub struct Timeline {
@@ -47,7 +54,12 @@ struct Row {
     entries: VecDeque<Entry>,
     /// The position of the first entry.
     start: u64,
-    bytes: usize,
+    /// What the entries take.
+    entry_bytes: usize,
+    /// What has left it.
+    gone: Gone,
+    /// When the newest event came.
+    newest_at: TimeMs,
     /// Everything in the log up to here is before the first entry.
     base: Offset,
     /// The place of the newest entry that stands in the log.
@@ -74,7 +86,15 @@ pub(crate) struct Stretch {
 impl Timeline {
     /// An empty timeline of a log whose newest visible place is `head`.
     pub fn new(head: Offset, limit: TimelineLimit) -> Self {
-        let row = Row { entries: VecDeque::new(), start: 0, bytes: 0, base: head, head };
+        let row = Row {
+            entries: VecDeque::new(),
+            start: 0,
+            entry_bytes: 0,
+            gone: Gone::default(),
+            newest_at: TimeMs(0),
+            base: head,
+            head,
+        };
         let end = watch::Sender::new(0);
         Self { row: RwLock::new(row), limit, memory: None, end, bells: RwLock::default() }
     }
@@ -91,12 +111,12 @@ impl Timeline {
     pub fn publish(&self, events: impl IntoIterator<Item = Arc<Event>>, window: Duration) {
         let end = {
             let mut row = self.row.write().unwrap_or_else(PoisonError::into_inner);
-            let before = row.bytes;
+            let before = row.bytes();
             for event in events {
                 row.push(event);
             }
             row.trim(self.limit);
-            self.account(before, row.bytes);
+            self.account(before, row.bytes());
             row.end()
         };
         // The lock is gone before anybody wakes, so that nobody wakes to wait for it.
@@ -109,13 +129,14 @@ impl Timeline {
         }
     }
 
-    /// Gives up its oldest events, down to one part in so many of their bytes.
+    /// Gives up its oldest events, down to one part in so many of its bytes.
     pub(crate) fn keep_only_part(&self, part: usize) {
         let mut row = self.row.write().unwrap_or_else(PoisonError::into_inner);
-        let before = row.bytes;
-        let kept = before / part;
-        while row.bytes > kept && row.drop_oldest() {}
-        self.account(before, row.bytes);
+        let before = row.bytes();
+        let (kept, gone_kept) = (before / part, row.gone.bytes() / part);
+        while row.bytes() > kept && row.drop_oldest() {}
+        row.gone.keep_within(gone_kept);
+        self.account(before, row.bytes());
     }
 
     fn account(&self, before: usize, now: usize) {
@@ -178,6 +199,12 @@ impl Timeline {
         Some((row.start + index as u64).min(live_from.max(row.start)))
     }
 
+    /// What has left from this position on, and where the timeline begins; `None` if nothing has.
+    pub(crate) fn gone_since(&self, position: u64) -> Option<(Count, u64)> {
+        let row = self.row.read().unwrap_or_else(PoisonError::into_inner);
+        (position < row.start).then(|| (row.gone.since(position, row.start), row.start))
+    }
+
     /// The events from a position on, at most so many and so large; `None` if they have fallen out.
     pub(crate) fn stretch(
         &self,
@@ -204,32 +231,39 @@ impl Timeline {
 
 impl Drop for Timeline {
     fn drop(&mut self) {
-        let bytes = self.row.get_mut().unwrap_or_else(PoisonError::into_inner).bytes;
+        let bytes = self.row.get_mut().unwrap_or_else(PoisonError::into_inner).bytes();
         self.account(bytes, 0);
     }
 }
 
 impl Row {
+    fn bytes(&self) -> usize {
+        self.entry_bytes + self.gone.bytes()
+    }
+
     fn push(&mut self, event: Arc<Event>) {
         if let Some(offset) = event.offset() {
             self.head = offset;
         }
-        self.bytes += event.memory_bytes();
+        self.newest_at = self.newest_at.max(event.received_at);
+        self.entry_bytes += event.memory_bytes();
         self.entries.push_back(Entry { event, place: self.head });
     }
 
     fn trim(&mut self, limit: TimelineLimit) {
         while self.entries.len() > 1
-            && (self.entries.len() > limit.events || self.bytes > limit.bytes)
+            && (self.entries.len() > limit.events || self.entry_bytes > limit.bytes)
         {
             self.drop_oldest();
         }
+        self.gone.keep_within((limit.bytes / GONE_PART).clamp(GONE_BYTES_MIN, GONE_BYTES_MAX));
     }
 
     /// Whether there was one.
     fn drop_oldest(&mut self) -> bool {
         let Some(oldest) = self.entries.pop_front() else { return false };
-        self.bytes -= oldest.event.memory_bytes();
+        self.entry_bytes -= oldest.event.memory_bytes();
+        self.gone.add(&oldest.event, self.newest_at);
         self.base = oldest.place;
         self.start += 1;
         true

@@ -8,11 +8,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use radial_fanout::Due;
+use radial_fanout::{Due, Lost};
 use radial_log::{Keep, Settings};
 use radial_protocol::control::Control;
 use radial_protocol::event::{Persistence, Priority};
-use radial_protocol::{Event, Offset, TenantId, TimeMs};
+use radial_protocol::{Event, EventTypeName, Offset, TenantId, TimeMs};
 use radial_registry::{Pointer, Registry};
 use serde_json::Value;
 
@@ -36,6 +36,15 @@ impl Hub {
         self.stats.shed(shed.reason, shed.count);
         (coalesced + shed.count, Some(shed.told()))
     }
+
+    /// Counts what left the timeline before a reader came to it, and says what the reader is told.
+    pub(crate) fn lose(&self, lost: Lost) -> Control {
+        let Lost { count, types, .. } = lost;
+        let types = types.iter().map(EventTypeName::to_string).collect();
+        let reason = ShedReason::Lag;
+        self.stats.shed(reason, count);
+        Shed { count, types, reason }.told()
+    }
 }
 
 /// Leaves out of a page what a newer event of the page replaces: one of the same type, channel and
@@ -52,7 +61,7 @@ fn coalesce(due: &mut Vec<Due>, registry: &Registry) -> u64 {
     for item in due.drain(..).rev() {
         let keyed = match &item {
             Due::Event(event) => key(event, registry).map(|key| (key, end(event))),
-            Due::Gap(_) => None,
+            Due::Gap(_) | Due::Lost(_) => None,
         };
         let Some((key, end)) = keyed else {
             kept.push(item);
@@ -211,7 +220,7 @@ fn shed(due: &mut Vec<Due>, too_far: Offset, until: TimeMs, reason: ShedReason) 
 mod tests {
     use radial_protocol::event::Head;
     use radial_protocol::names::EventId;
-    use radial_protocol::{Cursor, Epoch, EventTypeName};
+    use radial_protocol::{Cursor, Epoch};
 
     use super::*;
 
@@ -245,7 +254,7 @@ mod tests {
             .iter()
             .filter_map(|due| match due {
                 Due::Event(event) => Some(event.offset().unwrap().get()),
-                Due::Gap(_) => None,
+                Due::Gap(_) | Due::Lost(_) => None,
             })
             .collect();
         assert_eq!(left, expected, "{too_far} {until}");

@@ -75,6 +75,11 @@ impl Subscription {
         self.opening.as_deref()
     }
 
+    /// Gives it no events of class `live`: they are not polled.
+    pub fn leave_out_live(&mut self) {
+        self.reader.leave_out_live();
+    }
+
     /// Forgets what became of the request, once the client has been told.
     pub fn forget_opening(&mut self) {
         self.opening = None;
@@ -283,9 +288,11 @@ impl Subscription {
             self.spared += spared;
             self.ready.extend(told.map(Frame::Control));
         }
+        let hub = &self.hub;
         self.ready.extend(due.into_iter().map(|due| match due {
             Due::Event(event) => Frame::Event(event),
             Due::Gap(gap) => Frame::Control(Control::Gap(gap)),
+            Due::Lost(lost) => Frame::Control(hub.lose(lost)),
         }));
         let tally = self.tally();
         self.hub.stats.deliver(

@@ -74,7 +74,7 @@ pub enum Scope {
 }
 
 /// Who inside the channel may see an event: the union of the three lists.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Audience {
     /// Users, by id.

@@ -226,9 +226,11 @@ impl Filter {
         (counts, counts && self.shows(head))
     }
 
+    /// Whether this reader sees an event with this head, as long as that lives.
+    ///
     /// What is routed to the reader it gets as the sink that it stands for would: whoever the event
     /// is for, also if it is not broadcast. Everything else must be admitted by all there is.
-    fn shows(&self, head: &Head) -> bool {
+    pub fn shows(&self, head: &Head) -> bool {
         self.shows_kind(head) && self.shows_person(head)
     }
 

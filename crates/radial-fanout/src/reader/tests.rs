@@ -38,11 +38,11 @@ fn logged(offset: u64) -> Arc<Event> {
     event(&offset.to_string(), Some(offset))
 }
 
-fn reader(place: u64) -> Reader {
+fn reader(timeline: &Timeline, place: u64) -> Reader {
     let wanted = Selection { channels: vec![Pattern::All], types: vec![Pattern::All] };
     let grants = Arc::new(Grants::everything(TenantId::new("acme").unwrap()));
     let filter = Filter::new(&wanted, grants, Arc::default(), View::Subscriber).unwrap();
-    Reader::new(filter, Offset::new(place).unwrap())
+    Reader::new(filter, Offset::new(place).unwrap(), timeline)
 }
 
 /// Steps until nothing is due, reading pages of three from the list.
@@ -62,7 +62,7 @@ fn drain(reader: &mut Reader, timeline: &Timeline, log: &[Arc<Event>]) -> Vec<St
         };
         seen.extend(due.into_iter().map(|due| match due {
             Due::Event(event) => event.head.event_id.as_str().to_owned(),
-            Due::Gap(gap) => panic!("{gap:?}"),
+            other => panic!("{other:?}"),
         }));
     }
 }
@@ -79,7 +79,7 @@ fn replay_and_live_meet_without_a_hole_or_a_double_at_every_place() {
             let timeline =
                 Timeline::new(Offset::ZERO, TimelineLimit { events: kept, bytes: usize::MAX });
             publish(&timeline, log.iter().take(15).cloned());
-            let mut reader = reader(start.min(15));
+            let mut reader = reader(&timeline, start.min(15));
             let mut seen = drain(&mut reader, &timeline, &log[..15]);
             publish(&timeline, log.iter().skip(15).cloned());
             seen.extend(drain(&mut reader, &timeline, &log));
@@ -93,7 +93,7 @@ fn replay_and_live_meet_without_a_hole_or_a_double_at_every_place() {
 fn a_reader_that_falls_behind_goes_on_in_the_log() {
     let log: Vec<_> = (1..=20).map(logged).collect();
     let timeline = Timeline::new(Offset::ZERO, TimelineLimit { events: 2, bytes: usize::MAX });
-    let mut reader = reader(0);
+    let mut reader = reader(&timeline, 0);
     publish(&timeline, [Arc::clone(&log[0])]);
     assert_eq!(drain(&mut reader, &timeline, &log[..1]), names(1..=1));
     publish(&timeline, log.iter().skip(1).cloned());
@@ -103,15 +103,15 @@ fn a_reader_that_falls_behind_goes_on_in_the_log() {
 #[test]
 fn live_events_reach_those_who_are_there_in_one_order() {
     let timeline = Timeline::new(Offset::ZERO, TimelineLimit::default());
-    let mut early = reader(0);
+    let mut early = reader(&timeline, 0);
     assert!(matches!(early.step(&timeline, TimeMs(0)), Step::Wait));
     publish(&timeline, [logged(1), event("live-a", None)]);
     publish(&timeline, [logged(2), event("live-b", None)]);
     assert_eq!(drain(&mut early, &timeline, &[]), ["1", "live-a", "2", "live-b"]);
     assert_eq!(early.place().get(), 2);
     // Whoever comes later gets neither of them, wherever it begins.
-    assert!(drain(&mut reader(2), &timeline, &[]).is_empty());
-    let mut late = reader(0);
+    assert!(drain(&mut reader(&timeline, 2), &timeline, &[]).is_empty());
+    let mut late = reader(&timeline, 0);
     assert_eq!(drain(&mut late, &timeline, &[]), ["1", "2"]);
     publish(&timeline, [event("live-c", None)]);
     assert_eq!(drain(&mut late, &timeline, &[]), ["live-c"]);
@@ -124,7 +124,7 @@ fn the_place_moves_on_past_what_the_filter_hides() {
         Selection { channels: vec![Pattern::All], types: vec![Pattern::new("x.*").unwrap()] };
     let grants = Arc::new(Grants::everything(TenantId::new("acme").unwrap()));
     let filter = Filter::new(&wanted, grants, Arc::default(), View::Subscriber).unwrap();
-    let mut reader = Reader::new(filter, Offset::ZERO);
+    let mut reader = Reader::new(filter, Offset::ZERO, &timeline);
     publish(&timeline, (1..=5).map(logged));
     assert!(drain(&mut reader, &timeline, &[]).is_empty());
     assert_eq!(reader.place().get(), 5);
@@ -143,7 +143,7 @@ fn the_newest_event_stays_however_large_the_others_are() {
 fn a_live_event_that_comes_during_the_replay_is_not_lost() {
     let log: Vec<_> = (1..=5).map(logged).collect();
     let timeline = Timeline::new(Offset::new(5).unwrap(), TimelineLimit::default());
-    let mut reader = reader(0);
+    let mut reader = reader(&timeline, 0);
     assert!(matches!(reader.step(&timeline, TimeMs(0)), Step::ReadLog(_)));
     publish(&timeline, [event("live", None)]);
     let seen = drain(&mut reader, &timeline, &log);
@@ -159,7 +159,7 @@ fn who_is_between_log_and_timeline_is_given_to_no_worker() {
     for kept in 1..=300 {
         let timeline =
             Timeline::new(Offset::ZERO, TimelineLimit { events: kept + 1, bytes: usize::MAX });
-        let mut reader = reader(0);
+        let mut reader = reader(&timeline, 0);
         assert!(matches!(reader.step(&timeline, TimeMs(0)), Step::Wait));
         let old = log.len() - kept;
         publish(&timeline, log.iter().take(old).cloned());

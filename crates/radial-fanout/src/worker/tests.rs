@@ -276,7 +276,7 @@ impl Stress {
         let driver = Driver {
             workers: Arc::clone(&self.workers),
             log: Arc::clone(&self.log),
-            reader: Reader::new(filter.clone(), place),
+            reader: Reader::new(filter.clone(), place, &self.log.timeline),
             encoding: Arc::clone(&self.encoding),
             heard: std::sync::mpsc::channel(),
             ringer: Arc::clone(&ringer),

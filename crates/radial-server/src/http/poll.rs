@@ -70,6 +70,7 @@ pub(crate) async fn poll(
     let _attendance = app.hub.attend(&grants, std::slice::from_ref(&selection));
     let request = SubscribeRequest { selection, start, snapshot };
     let mut subscription = app.hub.subscribe(Arc::clone(&grants), request).await?;
+    subscription.leave_out_live();
     let mut page = Page::at(subscription.cursor(), limit);
     if subscription.begins_with_snapshot() {
         page.take_snapshot(&mut subscription).await?;
@@ -257,7 +258,7 @@ impl Page {
     fn takes(&mut self, frame: Frame) -> bool {
         match frame {
             Frame::Event(event) => {
-                // Events of class `live` have no place, and are not polled.
+                // Only those of class `live` have no place.
                 let Some(cursor) = event.place else { return true };
                 if self.events.len() == self.limit {
                     return false;

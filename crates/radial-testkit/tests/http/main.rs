@@ -20,6 +20,7 @@ mod identity;
 mod isolation;
 mod lifetime;
 mod limits;
+mod lost;
 mod mutation;
 mod operate;
 mod operators;
