@@ -4,6 +4,9 @@
 //! what is due at the head. As soon as there is something that a worker knows nothing about, the
 //! connection goes back to whoever parked it.
 
+use std::any::Any;
+use std::fmt;
+use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,10 +34,34 @@ pub struct Spot {
     pub(crate) place: Offset,
 }
 
-/// A connection for a worker. Times are uptimes of the worker's own clock.
-pub struct Parked {
+/// What a connection is written through.
+#[derive(Debug)]
+pub struct Outlet {
     /// Its socket, which must not block.
     pub socket: TcpStream,
+    /// What is done to its bytes before they go through the socket, if anything is.
+    pub seal: Option<Box<dyn Seal>>,
+}
+
+/// Encrypts what goes through a socket. Whoever parks a connection gets it back as what it was.
+pub trait Seal: Any + Send {
+    /// Appends these bytes as they go through the socket, all of them and in this order.
+    ///
+    /// # Errors
+    /// Nothing more can be sent.
+    fn seal(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> io::Result<()>;
+}
+
+impl fmt::Debug for dyn Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seal")
+    }
+}
+
+/// A connection for a worker. Times are uptimes of the worker's own clock.
+pub struct Parked {
+    /// What it is written through.
+    pub outlet: Outlet,
     /// What it reads.
     pub timeline: Arc<Timeline>,
     /// The history that the timeline's places belong to.
@@ -78,9 +105,9 @@ pub enum Ended {
 /// A connection that comes back.
 #[derive(Debug)]
 pub struct Returned {
-    /// Its socket.
-    pub socket: TcpStream,
-    /// What must be written to it before anything else.
+    /// What it is written through.
+    pub outlet: Outlet,
+    /// What must be written to its socket before anything else, sealed already if it is sealed.
     pub unwritten: Bytes,
     /// Where it is, once that is written.
     pub spot: Spot,

@@ -7,6 +7,7 @@
 
 mod class;
 mod hands;
+mod line;
 mod mailbox;
 mod run;
 mod seat;

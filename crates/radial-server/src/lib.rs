@@ -22,6 +22,7 @@ mod presence;
 mod rates;
 mod redelivery;
 mod server;
+mod socket;
 mod tls;
 mod transport;
 mod watch;

@@ -119,7 +119,7 @@ impl Server {
             accept: AcceptSettings {
                 header_timeout: config.server.header_timeout,
                 max_connections: config.server.max_connections as u64,
-                acceptor: tls.as_ref().map(Tls::acceptor).cloned(),
+                tls: tls.as_ref().map(Tls::server).cloned(),
             },
             tls: tls.zip(hangups),
             certificate_check: config.server.certificate_check,

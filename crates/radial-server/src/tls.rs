@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
-use tokio_rustls::TlsAcceptor;
 
 pub use certificates::CertificateError;
 pub(crate) use reload::{Hangups, Reloads, reload};
@@ -24,7 +23,7 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 /// How connections are encrypted.
 #[derive(Clone)]
 pub(crate) struct Tls {
-    acceptor: TlsAcceptor,
+    server: Arc<ServerConfig>,
     certificates: Arc<Certificates>,
     configured: Arc<[Certificate]>,
     provider: Arc<CryptoProvider>,
@@ -50,16 +49,12 @@ impl Tls {
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&certificates) as _);
         config.alpn_protocols = PROTOCOLS.iter().map(|name| name.to_vec()).collect();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        Ok(Some(Self { acceptor, certificates, configured: configured.into(), provider, seen }))
+        let server = Arc::new(config);
+        Ok(Some(Self { server, certificates, configured: configured.into(), provider, seen }))
     }
 
-    pub(crate) fn acceptor(&self) -> &TlsAcceptor {
-        &self.acceptor
+    /// What a handshake needs.
+    pub(crate) fn server(&self) -> &Arc<ServerConfig> {
+        &self.server
     }
-}
-
-/// Whether a handshake ended in HTTP/2.
-pub(crate) fn speaks_http2(connection: &rustls::ServerConnection) -> bool {
-    connection.alpn_protocol() == Some(b"h2")
 }

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::PATIENCE;
-use crate::wire::{Chunks, head, parse_head};
+use crate::wire::{Chunks, Io, head, parse_head};
 
 /// One frame as it stood on the wire.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,7 +49,7 @@ pub struct Stream {
     pub status: u16,
     /// The answer's headers, names in lower case.
     pub headers: Vec<(String, String)>,
-    socket: TcpStream,
+    socket: Box<dyn Io>,
     chunks: Chunks,
     text: Vec<u8>,
     frames: VecDeque<Frame>,
@@ -58,10 +58,21 @@ pub struct Stream {
 impl Stream {
     /// Opens a stream and reads the head of the answer.
     pub async fn open(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<Self> {
-        let mut socket = TcpStream::connect(address).await?;
+        Self::open_on(TcpStream::connect(address).await?, address, path, headers).await
+    }
+
+    /// The same on a connection that is open.
+    pub async fn open_on(
+        socket: impl Io + 'static,
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Self> {
+        let mut socket: Box<dyn Io> = Box::new(socket);
         let mut request = head(address, "GET", path, headers);
         request.push_str("accept: text/event-stream\r\n\r\n");
         socket.write_all(request.as_bytes()).await?;
+        socket.flush().await?;
         let mut bytes = Vec::new();
         let (status, headers, start) = loop {
             if let Some(head) = parse_head(&bytes) {

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::PATIENCE;
-use crate::wire::{Answer, head, request};
+use crate::wire::{Answer, Io, head, request};
 
 /// The key of the RFC's own example, and its answer.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -33,7 +33,7 @@ pub enum Received {
 /// An open WebSocket.
 #[derive(Debug)]
 pub struct WebSocket {
-    socket: TcpStream,
+    socket: Box<dyn Io>,
     /// The headers of the answer, names in lower case.
     pub headers: Vec<(String, String)>,
     buffer: Vec<u8>,
@@ -46,6 +46,19 @@ impl WebSocket {
         path: &str,
         headers: &[(&str, &str)],
     ) -> Result<Result<Self, Answer>> {
+        let socket = TcpStream::connect(address).await?;
+        socket.set_nodelay(true)?;
+        Self::open_on(socket, address, path, headers).await
+    }
+
+    /// The same on a connection that is open.
+    pub async fn open_on(
+        socket: impl Io + 'static,
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Result<Self, Answer>> {
+        let mut socket: Box<dyn Io> = Box::new(socket);
         let upgrade = [
             ("upgrade", "websocket"),
             ("connection", "Upgrade"),
@@ -53,10 +66,9 @@ impl WebSocket {
             ("sec-websocket-key", KEY),
         ];
         let all: Vec<(&str, &str)> = upgrade.iter().chain(headers).copied().collect();
-        let mut socket = TcpStream::connect(address).await?;
-        socket.set_nodelay(true)?;
         let text = head(address, "GET", path, &all) + "\r\n";
         socket.write_all(text.as_bytes()).await?;
+        socket.flush().await?;
         let mut buffer = Vec::new();
         let end = loop {
             if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -107,7 +119,8 @@ impl WebSocket {
 
     /// Sends these bytes, whatever they are.
     pub async fn send_bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        Ok(self.socket.write_all(bytes).await?)
+        self.socket.write_all(bytes).await?;
+        Ok(self.socket.flush().await?)
     }
 
     /// The next frame.

@@ -1,14 +1,18 @@
 //! HTTP/1.1 by hand: what goes over the socket is what the test says, well-formed or not.
 
-use std::fmt::Write as _;
+use std::fmt::{Debug, Write as _};
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, bail};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::PATIENCE;
+
+/// What a client speaks through: a socket, as it is or under TLS.
+pub trait Io: AsyncRead + AsyncWrite + Debug + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Debug + Send + Unpin> Io for T {}
 
 /// A whole answer.
 #[derive(Clone, Debug)]

@@ -14,8 +14,9 @@ use slab::Slab;
 use super::WorkerSettings;
 use super::class::Classes;
 use super::hands::{Hands, Leave};
+use super::line::{Line, Wrote};
 use super::mailbox::{Bell, Command, Mailbox, Post, ShardId, Stay};
-use super::seat::{Seat, Wrote};
+use super::seat::Seat;
 use super::shard::Shard;
 use crate::Tally;
 use crate::resident::{Ended, Parked, Returned, Why};
@@ -155,7 +156,7 @@ impl Worker {
 
     /// Takes a connection in, at its own place.
     fn take(&mut self, stay: Stay, parked: Parked) {
-        let Parked { socket, timeline, epoch, filter, spot, encoding, beat, until, resident } =
+        let Parked { outlet, timeline, epoch, filter, spot, encoding, beat, until, resident } =
             parked;
         let shard_id = self.shard_of(timeline, epoch, spot);
         let Some(shard) = self.shards.get_mut(&shard_id) else { return };
@@ -163,15 +164,15 @@ impl Worker {
         let entry = self.seats.vacant_entry();
         let seat_id = entry.key();
         let (class, rank) = shard.classes.enter(&filter, &encoding, seat_id);
-        let mut socket = mio::net::TcpStream::from_std(socket);
+        let mut line = Line::new(outlet);
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let watched = self.poll.registry().register(&mut socket, Token(seat_id), interest);
+        let watched = self.poll.registry().register(&mut line.socket, Token(seat_id), interest);
         entry.insert(Seat {
             stay,
             shard: shard_id,
             class,
             rank,
-            socket,
+            line,
             filter,
             behind: None,
             beat_at: beat.0,
@@ -328,18 +329,18 @@ impl Worker {
         while let Some((seat_id, leave)) = self.leaving.pop() {
             let Some(mut seat) = self.seats.try_remove(seat_id) else { continue };
             self.stays.remove(&seat.stay);
-            let _ = self.poll.registry().deregister(&mut seat.socket);
+            let _ = self.poll.registry().deregister(&mut seat.line.socket);
             let Some(spot) = self.leave_shard(&seat) else { continue };
             let tally = seat.tally;
             match leave {
                 Leave::Ended(ended) => {
-                    drop(seat.socket);
+                    drop(seat.line);
                     seat.resident.ended(ended, tally);
                 }
                 Leave::Back(why) => {
                     let unwritten = seat.behind.map_or_else(Default::default, |it| it.unwritten);
                     seat.resident.come_back(Returned {
-                        socket: seat.socket.into(),
+                        outlet: seat.line.into_outlet(),
                         unwritten,
                         spot,
                         tally,

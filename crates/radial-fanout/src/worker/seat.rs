@@ -1,15 +1,15 @@
 //! A seat: one connection in a worker's hands.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
-use mio::net::TcpStream;
 use radial_protocol::Offset;
 use radial_protocol::filter::Filter;
 
 use super::class::ClassId;
 use super::hands::Leave;
+use super::line::{Left, Line, Wrote};
 use super::mailbox::{ShardId, Stay};
 use crate::Tally;
 use crate::resident::{Ended, Resident, Spot, Why};
@@ -21,7 +21,7 @@ pub(crate) struct Seat {
     pub(crate) class: ClassId,
     /// Where it stands in the list of its class.
     pub(crate) rank: u32,
-    pub(crate) socket: TcpStream,
+    pub(crate) line: Line,
     pub(crate) filter: Filter,
     /// Where it is, if it is not where its shard is.
     pub(crate) behind: Option<Box<Behind>>,
@@ -50,25 +50,11 @@ impl Behind {
     }
 }
 
-/// What became of a write.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Wrote {
-    All,
-    /// So many bytes.
-    Part(usize),
-    Gone,
-}
-
 impl Seat {
-    /// Writes as much as the socket takes.
-    fn write(&mut self, bytes: &[u8]) -> Wrote {
-        write(&mut self.socket, bytes)
-    }
-
     /// Goes on with what it could not write before.
     pub(crate) fn write_rest(&mut self, now: Duration) -> Wrote {
         let Some(behind) = &mut self.behind else { return Wrote::All };
-        let wrote = write(&mut self.socket, &behind.unwritten);
+        let wrote = self.line.write_ready(&behind.unwritten);
         match wrote {
             Wrote::All => behind.unwritten = Bytes::new(),
             Wrote::Part(0) | Wrote::Gone => {}
@@ -82,7 +68,7 @@ impl Seat {
 
     /// What its socket has for the hub, if that makes it leave.
     pub(crate) fn what_came(&self) -> Option<Leave> {
-        match self.socket.peek(&mut [0]) {
+        match self.line.socket.peek(&mut [0]) {
             Ok(0) => Some(Leave::Ended(Ended::Gone)),
             Ok(_) => Some(Leave::Back(Why::Readable)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => None,
@@ -114,30 +100,16 @@ impl Seat {
         spot: Spot,
         now: Duration,
     ) -> Option<Leave> {
-        match self.write(bytes) {
-            Wrote::All => None,
-            Wrote::Part(written) => {
-                self.behind = Some(Box::new(Behind::new(spot, whole().slice(written..), now)));
+        match self.line.write(bytes, whole) {
+            Left::Nothing => None,
+            Left::Bytes(unwritten) => {
+                self.behind = Some(Box::new(Behind::new(spot, unwritten, now)));
                 None
             }
-            Wrote::Gone => {
+            Left::Gone => {
                 self.is_leaving = true;
                 Some(Leave::Ended(Ended::Gone))
             }
         }
     }
-}
-
-fn write(socket: &mut TcpStream, bytes: &[u8]) -> Wrote {
-    let mut written = 0;
-    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
-        match socket.write(rest) {
-            Ok(0) => return Wrote::Gone,
-            Ok(len) => written += len,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Wrote::Part(written),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => return Wrote::Gone,
-        }
-    }
-    Wrote::All
 }

@@ -1,6 +1,6 @@
 //! Workers on real sockets, against a log that is a plain list.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,7 +15,7 @@ use radial_protocol::names::{ChannelName, EventId, EventTypeName, Pattern, Tenan
 use radial_protocol::{Cursor, Epoch, Event, Offset};
 
 use super::*;
-use crate::resident::{Encoding, Ended, Resident, Returned, Why};
+use crate::resident::{Encoding, Ended, Outlet, Resident, Returned, Seal, Why};
 use crate::timeline::{Timeline, TimelineLimit};
 use crate::{Due, Found, Reader, Step, Tally};
 
@@ -154,14 +154,14 @@ struct Driver {
 
 impl Driver {
     /// Drives the connection until its client has gone.
-    fn run(mut self, mut socket: TcpStream) {
+    fn run(mut self, mut socket: TcpStream, mut seal: Option<Box<dyn Seal>>) {
         loop {
-            self.catch_up(&mut socket);
+            self.catch_up(&mut socket, &mut seal);
             let Some(spot) = self.reader.spot(&self.log.timeline) else { continue };
             socket.set_nonblocking(true).unwrap();
             let beat = (self.uptime)() + PATIENCE;
             let ringer = self.workers.park(Parked {
-                socket,
+                outlet: Outlet { socket, seal },
                 timeline: Arc::clone(&self.log.timeline),
                 epoch: EPOCH,
                 filter: self.reader.filter().clone(),
@@ -176,7 +176,7 @@ impl Driver {
                 Heard::Ended(ended) => return assert_eq!(ended, Ended::Gone),
                 Heard::Returned(returned) => {
                     self.reader.go_on(returned.spot, returned.tally);
-                    socket = returned.socket;
+                    Outlet { socket, seal } = returned.outlet;
                     socket.set_nonblocking(false).unwrap();
                     if socket.write_all(&returned.unwritten).is_err() {
                         return;
@@ -186,7 +186,7 @@ impl Driver {
         }
     }
 
-    fn catch_up(&mut self, socket: &mut TcpStream) {
+    fn catch_up(&mut self, socket: &mut TcpStream, seal: &mut Option<Box<dyn Seal>>) {
         loop {
             let due = match self.reader.step(&self.log.timeline, TimeMs(0)) {
                 Step::Wait => return,
@@ -201,6 +201,10 @@ impl Driver {
             for due in &due {
                 let Due::Event(event) = due else { panic!("{due:?}") };
                 self.encoding.events(&[event], &mut bytes);
+            }
+            if let Some(seal) = seal {
+                let plain = std::mem::take(&mut bytes);
+                seal.seal(&plain, &mut bytes).unwrap();
             }
             if socket.write_all(&bytes).is_err() {
                 return;
@@ -225,8 +229,39 @@ impl Gate {
     }
 }
 
+/// Adds to each byte how many came before it: one that is lost, doubled, in the wrong place or not
+/// sealed makes all that follow unreadable.
+#[derive(Default)]
+struct Counting(u8);
+
+impl Seal for Counting {
+    fn seal(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+        for byte in bytes {
+            out.push(byte.wrapping_add(self.0));
+            self.0 = self.0.wrapping_add(1);
+        }
+        Ok(())
+    }
+}
+
+/// What a client reads, without its seal if it has one.
+struct Opened(TcpStream, Option<Counting>);
+
+impl Read for Opened {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let len = self.0.read(buf)?;
+        if let Some(Counting(count)) = &mut self.1 {
+            for byte in &mut buf[..len] {
+                *byte = byte.wrapping_sub(*count);
+                *count = count.wrapping_add(1);
+            }
+        }
+        Ok(len)
+    }
+}
+
 /// Reads ids until the last one has come.
-fn read_until(client: TcpStream, last: String, gate: Arc<Gate>) -> JoinHandle<Vec<String>> {
+fn read_until(client: Opened, last: String, gate: Arc<Gate>) -> JoinHandle<Vec<String>> {
     thread::spawn(move || {
         let mut seen = Vec::new();
         for line in BufReader::new(client).lines() {
@@ -282,8 +317,11 @@ impl Stress {
             ringer: Arc::clone(&ringer),
             uptime: Arc::new(move || start.elapsed()),
         };
-        let reading = read_until(client, last.to_string(), Arc::clone(&gate));
-        let driving = thread::spawn(move || driver.run(hub));
+        let seal = self.random.bool().then(Counting::default);
+        let opened = Opened(client, seal.as_ref().map(|_| Counting::default()));
+        let reading = read_until(opened, last.to_string(), Arc::clone(&gate));
+        let seal = seal.map(|seal| Box::new(seal) as Box<dyn Seal>);
+        let driving = thread::spawn(move || driver.run(hub, seal));
         self.clients.push(Client { filter, place, gate, ringer, reading, driving });
     }
 
@@ -367,9 +405,9 @@ impl One {
         let (hub, client) = sockets();
         let (send, heard) = channel();
         let ringer = workers.park(Parked {
-            socket: {
+            outlet: {
                 hub.set_nonblocking(true).unwrap();
-                hub
+                Outlet { socket: hub, seal: None }
             },
             timeline: Arc::clone(&log.timeline),
             epoch: EPOCH,

@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
+use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use super::connection::serve;
@@ -26,7 +26,7 @@ pub(crate) struct AcceptSettings {
     pub(crate) header_timeout: Duration,
     pub(crate) max_connections: u64,
     /// How connections are encrypted, if they are.
-    pub(crate) acceptor: Option<TlsAcceptor>,
+    pub(crate) tls: Option<Arc<ServerConfig>>,
 }
 
 /// Binds an address.

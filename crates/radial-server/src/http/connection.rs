@@ -21,19 +21,19 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::HttpService;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt as _};
 
 use super::accept::AcceptSettings;
-use super::plain::{Plain, Stuck};
+use super::lent::{Lent, Stuck};
 use super::proxies::Peer;
 use super::takeover::{MayTakeOver, Slot};
 use crate::app::App;
 use crate::connections::SocketCut;
-use crate::tls::speaks_http2;
+use crate::socket::Socket;
 
 /// The largest head of a request, and the most that is buffered for a connection of HTTP/1.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -56,32 +56,34 @@ pub(super) async fn serve(
     let open = OpenSocket(Arc::new(Open(Arc::clone(&app))));
     // Frames are small and due now; the kernel must not wait for more of them.
     let _ = stream.set_nodelay(true);
-    let peer = Peer { address, tls: settings.acceptor.is_some() };
+    let peer = Peer { address, tls: settings.tls.is_some() };
     let header_timeout = settings.header_timeout;
     let begin = Begin { app: &app, router, peer, open, header_timeout };
-    let Some(acceptor) = settings.acceptor else {
-        match begin.within(first_bytes(&stream)).await {
-            Some(true) => begin.http2(stream).await,
-            Some(false) => begin.plain_http1(stream).await,
-            None => {}
-        }
-        return;
+    let first = match settings.tls {
+        Some(tls) => begin.within(shake_hands(stream, tls)).await,
+        None => begin.within(first_bytes(stream)).await,
     };
-    if let Some(stream) = begin.within(acceptor.accept(stream)).await {
-        if speaks_http2(stream.get_ref().1) {
-            begin.http2(stream).await;
-        } else {
-            begin.http1(stream).await;
-        }
+    match first {
+        Some((socket, true)) => begin.http2(socket).await,
+        Some((socket, false)) => begin.http1(socket).await,
+        None => {}
     }
 }
 
-/// Whether the first bytes are those of HTTP/2. They stay where they are.
-async fn first_bytes(stream: &TcpStream) -> std::io::Result<bool> {
+/// An encrypted socket, and whether HTTP/2 was agreed on.
+async fn shake_hands(stream: TcpStream, tls: Arc<ServerConfig>) -> std::io::Result<(Socket, bool)> {
+    let socket = Socket::accept(stream, tls).await?;
+    let is_http2 = socket.speaks_http2();
+    Ok((socket, is_http2))
+}
+
+/// A plain socket, and whether the first bytes are those of HTTP/2. They stay where they are.
+async fn first_bytes(stream: TcpStream) -> std::io::Result<(Socket, bool)> {
     let mut bytes = [0; 3];
     // Once: a client of HTTP/2 sends its preface in one piece, and asking again would not wait.
     let len = stream.peek(&mut bytes).await?;
-    Ok(bytes.get(..len) == Some(b"PRI"))
+    let is_http2 = bytes.get(..len) == Some(b"PRI");
+    Ok((Socket::plain(stream), is_http2))
 }
 
 /// What a connection begins with.
@@ -110,10 +112,7 @@ impl Begin<'_> {
         }
     }
 
-    async fn http2<I>(self, io: I)
-    where
-        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn http2(self, socket: Socket) {
         let (app, cut) = (self.app, CancellationToken::new());
         let mut http = http2::Builder::new(TokioExecutor::new());
         http.timer(TokioTimer::new())
@@ -123,25 +122,14 @@ impl Begin<'_> {
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT);
         let service = TowerToHyperService::new(self.router(&cut, None));
-        let connection = http.serve_connection(TokioIo::new(io), service);
+        let connection = http.serve_connection(TokioIo::new(socket), service);
         drive(app, connection, cut, http2::Connection::graceful_shutdown).await;
     }
 
-    /// HTTP/1.1 on what is not a plain socket.
-    async fn http1<I>(self, io: I)
-    where
-        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    /// HTTP/1.1 on a socket that an answer may take over.
+    async fn http1(self, socket: Socket) {
         let (app, http, cut) = (self.app, self.http1_settings(), CancellationToken::new());
-        let service = TowerToHyperService::new(self.router(&cut, None));
-        let connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
-        drive(app, connection, cut, http1::UpgradeableConnection::graceful_shutdown).await;
-    }
-
-    /// HTTP/1.1 on a plain socket, which an answer may take over.
-    async fn plain_http1(self, socket: TcpStream) {
-        let (app, http, cut) = (self.app, self.http1_settings(), CancellationToken::new());
-        let (slot, (io, stuck)) = (Slot::default(), Plain::new(socket));
+        let (slot, (io, stuck)) = (Slot::default(), Lent::new(socket));
         let service = TowerToHyperService::new(self.router(&cut, Some(&slot)));
         let connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
         let mut connection = Some(connection);
@@ -202,7 +190,7 @@ impl Begin<'_> {
     }
 }
 
-type PlainConnection<S> = http1::UpgradeableConnection<TokioIo<Plain>, S>;
+type LentConnection<S> = http1::UpgradeableConnection<TokioIo<Lent>, S>;
 
 /// Runs a connection until it ends, or an answer has taken its socket over and nothing is left to
 /// be written for earlier ones.
@@ -210,7 +198,7 @@ struct Taken<'a, S>
 where
     S: HttpService<Incoming>,
 {
-    connection: &'a mut Option<PlainConnection<S>>,
+    connection: &'a mut Option<LentConnection<S>>,
     slot: &'a Slot,
     stuck: Stuck,
 }

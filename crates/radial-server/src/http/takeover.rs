@@ -1,7 +1,7 @@
 //! A stream that leaves the HTTP library once its request has been answered.
 //!
 //! The library holds several kilobytes for each connection, and copies what goes through it. A
-//! stream on a plain socket of HTTP/1.1 needs neither: the answer's head is written here, and the
+//! stream of HTTP/1.1 needs neither: the answer's head is written here, and the
 //! socket goes to whoever the answer names. Everything before that, and every other connection,
 //! stays with the library.
 
@@ -13,9 +13,10 @@ use std::time::SystemTime;
 
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, header};
-use tokio::net::TcpStream;
 
-type Begin = Box<dyn FnOnce(TcpStream, Vec<u8>) -> Ended + Send>;
+use crate::socket::Socket;
+
+type Begin = Box<dyn FnOnce(Socket, Vec<u8>) -> Ended + Send>;
 type Ended = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Left in a request's extensions where its socket can be taken over.
@@ -28,7 +29,7 @@ pub(crate) struct Takeover(Arc<Mutex<Option<Begin>>>);
 
 impl Takeover {
     /// `begin` gets the socket and the bytes of the head, which it writes first.
-    pub(crate) fn new<F>(begin: impl FnOnce(TcpStream, Vec<u8>) -> F + Send + 'static) -> Self
+    pub(crate) fn new<F>(begin: impl FnOnce(Socket, Vec<u8>) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -60,7 +61,7 @@ impl Slot {
     }
 
     /// Gives the socket to whom it is due.
-    pub(crate) fn begin(&self, socket: TcpStream) -> Option<Ended> {
+    pub(crate) fn begin(&self, socket: Socket) -> Option<Ended> {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         taken.map(|(begin, head)| begin(socket, head))
     }

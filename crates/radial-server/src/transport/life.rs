@@ -1,13 +1,13 @@
 //! The life of an open connection, whatever its transport: what is due to it, when it ends, and
 //! what the log says of it. A transport only encodes what comes out of here.
 
-use std::net::{IpAddr, TcpStream};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::HeaderValue;
-use radial_fanout::{Encoding, Ended, Parked, Resident, Returned, Tally};
+use radial_fanout::{Encoding, Ended, Outlet, Parked, Resident, Returned, Tally};
 use radial_hub::{CredentialState, Frame, Resting, Subscription};
 use radial_protocol::control::{Control, GoodbyeReason, Hello};
 use radial_protocol::filter::Selection;
@@ -209,7 +209,7 @@ impl Life {
 
     /// Gives it to a worker; `resident` is who has it, and `resting` what [`Self::rests`] gave.
     pub(crate) fn park(
-        socket: TcpStream,
+        outlet: Outlet,
         encoding: Arc<dyn Encoding>,
         resting: Resting,
         resident: Box<impl Resident + AsRef<Self> + 'static>,
@@ -219,7 +219,7 @@ impl Life {
         let Resting { timeline, epoch, filter, spot } = resting;
         let (beat, until) = ((life.beat_at, app.stream.heartbeat), life.age_at);
         let parked =
-            Parked { socket, timeline, epoch, filter, spot, encoding, beat, until, resident };
+            Parked { outlet, timeline, epoch, filter, spot, encoding, beat, until, resident };
         if let Some(ringer) = app.parking.park(parked) {
             connection.parked(ringer);
         }

@@ -1,16 +1,17 @@
-//! The end of a plain socket.
+//! The end of a socket that is the hub's own.
 
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+
+use crate::socket::Socket;
 
 /// How long the other side may take to see that a connection has ended.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Ends a connection so that what was written last arrives: a socket that is closed while it
 /// holds bytes that nobody read resets its connection.
-pub(super) async fn linger(mut socket: TcpStream) {
+pub(super) async fn linger(mut socket: Socket) {
     let goodbye = async {
         socket.shutdown().await?;
         // A read gives way now and then, or whoever sends without end would outrun the time.

@@ -1,7 +1,7 @@
 //! Server-Sent Events: one subscription as the body of one HTTP answer (protocol §5).
 //!
-//! On a plain socket of HTTP/1.1 the stream gets the socket itself (`socket`); elsewhere it is a body
-//! of the HTTP library.
+//! In HTTP/1.1 the stream gets the socket itself (`socket`); elsewhere it is a body of the HTTP
+//! library.
 
 mod encoding;
 mod form;

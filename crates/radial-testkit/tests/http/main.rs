@@ -16,6 +16,7 @@ mod cors;
 mod credentials;
 mod documents;
 mod drain;
+mod encrypted;
 mod identity;
 mod isolation;
 mod lifetime;

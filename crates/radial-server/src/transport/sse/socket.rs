@@ -6,13 +6,13 @@ use std::sync::Arc;
 use radial_fanout::{Ended, Resident, Returned, Tally, Why};
 use radial_hub::Resting;
 use radial_protocol::Offset;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 use super::SseStream;
 use super::encoding::{LAST_CHUNK, chunk, encoding};
 use crate::parking::SLOW;
+use crate::socket::Socket;
 use crate::transport::life::Life;
 use crate::transport::linger::linger;
 
@@ -24,7 +24,7 @@ impl AsRef<Life> for SseStream {
 
 impl SseStream {
     /// Drives the stream until it ends or rests; `head` goes out first.
-    pub(crate) async fn serve(self: Box<Self>, socket: TcpStream, mut head: Vec<u8>) {
+    pub(crate) async fn serve(self: Box<Self>, socket: Socket, mut head: Vec<u8>) {
         let cut = self.life.cut();
         tokio::select! {
             () = async {
@@ -36,7 +36,7 @@ impl SseStream {
         }
     }
 
-    async fn drive(mut self: Box<Self>, mut socket: TcpStream, mut out: Vec<u8>) {
+    async fn drive(mut self: Box<Self>, mut socket: Socket, mut out: Vec<u8>) {
         loop {
             chunk(&self.due_now(), &mut out);
             if self.life.has_ended() {
@@ -64,22 +64,24 @@ impl SseStream {
         }
     }
 
-    fn park(self: Box<Self>, socket: TcpStream, resting: Resting) {
+    fn park(self: Box<Self>, socket: Socket, resting: Resting) {
         // A socket that cannot be taken from the runtime is closed with its stream.
-        if let Ok(socket) = socket.into_std() {
+        if let Ok(outlet) = socket.into_outlet() {
             let encoding = encoding(self.form);
-            Life::park(socket, encoding, resting, self);
+            Life::park(outlet, encoding, resting, self);
         }
     }
 
     async fn go_on(self: Box<Self>, returned: Returned) {
-        let Ok(mut socket) = TcpStream::from_std(returned.socket) else { return };
+        let is_readable = returned.why == Why::Readable;
+        let back = Socket::back(returned.outlet, returned.unwritten, is_readable);
+        let Ok((mut socket, unwritten)) = back else { return };
         let cut = self.life.cut();
         tokio::select! {
             () = async {
                 // It must be read, or it comes back at once.
-                if returned.why != Why::Readable || forget_what_came(&mut socket).await {
-                    self.drive(socket, returned.unwritten.into()).await;
+                if !is_readable || socket.forget_what_is_there().await {
+                    self.drive(socket, unwritten.into()).await;
                 }
             } => {}
             () = cut => {}
@@ -104,7 +106,7 @@ impl Resident for SseStream {
 }
 
 /// Writes everything, or says why the stream ends.
-async fn write(socket: &mut TcpStream, mut bytes: &[u8]) -> Result<(), &'static str> {
+async fn write(socket: &mut Socket, mut bytes: &[u8]) -> Result<(), &'static str> {
     while !bytes.is_empty() {
         match timeout(SLOW, socket.write_buf(&mut bytes)).await {
             Ok(Ok(written)) if written > 0 => {}
@@ -112,20 +114,14 @@ async fn write(socket: &mut TcpStream, mut bytes: &[u8]) -> Result<(), &'static 
             Err(_) => return Err("slow"),
         }
     }
-    Ok(())
+    match timeout(SLOW, socket.flush()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err("client"),
+        Err(_) => Err("slow"),
+    }
 }
 
 /// Resolves when the client has closed its side.
-async fn closed(socket: &mut TcpStream) {
-    while forget_what_came(socket).await {}
-}
-
-/// Waits for what the client sends, which means nothing on a stream, and forgets it; tells whether
-/// the client is still there. Cancel safe.
-///
-/// Whoever sends without end keeps no thread to himself: a read gives way to other tasks now and
-/// then.
-async fn forget_what_came(socket: &mut TcpStream) -> bool {
-    let read = socket.read(&mut [0; 1_024]).await;
-    read.is_ok_and(|len| len > 0)
+async fn closed(socket: &mut Socket) {
+    while socket.forget_what_comes().await {}
 }

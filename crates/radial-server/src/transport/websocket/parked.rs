@@ -9,10 +9,10 @@ use radial_hub::Resting;
 use radial_protocol::control::Control;
 use radial_protocol::{Cursor, Event, Offset, TimeMs};
 use radial_websocket::Deflate;
-use tokio::net::TcpStream;
 
 use super::connection::WebSocket;
 use super::outgoing;
+use crate::socket::Socket;
 use crate::transport::life::Life;
 
 static PLAIN: LazyLock<Arc<dyn Encoding>> = LazyLock::new(|| Arc::new(Frames(None)));
@@ -50,9 +50,9 @@ impl WebSocket {
     /// Gives it to a worker.
     pub(super) fn park(mut self: Box<Self>, resting: Resting) {
         // A socket that cannot be taken from the runtime is closed with its stream.
-        if let Some(socket) = self.wire.give_away() {
+        if let Some(outlet) = self.wire.give_away() {
             let encoding = encoding(self.wire.deflate());
-            Life::park(socket, encoding, resting, self);
+            Life::park(outlet, encoding, resting, self);
         }
     }
 }
@@ -73,9 +73,10 @@ impl Resident for WebSocket {
         life.come_back(&returned);
         let app = Arc::clone(life.app());
         app.parking.spawn(async move {
-            let Ok(socket) = TcpStream::from_std(returned.socket) else { return };
             let is_readable = returned.why == Why::Readable;
-            self.wire.take_back(socket, returned.unwritten, is_readable);
+            let back = Socket::back(returned.outlet, returned.unwritten, is_readable);
+            let Ok((socket, unwritten)) = back else { return };
+            self.wire.take_back(socket, unwritten, is_readable);
             self.serve().await;
         });
     }

@@ -5,14 +5,15 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use radial_fanout::Outlet;
 use radial_protocol::Event;
 use radial_websocket::{CloseCode, Decoder, Deflate, Message, Opcode, close_frame, frame};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::outgoing;
-use crate::http::plain::Plain;
+use crate::http::lent::Lent;
 use crate::parking::SLOW;
+use crate::socket::Socket;
 
 /// What one read takes at most.
 const READ_BYTES: usize = 4 * 1024;
@@ -30,8 +31,8 @@ pub(super) enum Broken {
 
 /// What the bytes go through.
 enum Io {
-    /// A plain socket, which a worker may have.
-    Plain(TcpStream),
+    /// A socket of the hub's own, which a worker may have.
+    Own(Socket),
     /// Anything else.
     Other(Box<dyn Both>),
     /// A worker has the socket.
@@ -54,10 +55,10 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(io: Upgraded, deflate: Option<Deflate>, message_bytes_max: usize) -> Self {
-        let (io, arrived) = match io.downcast::<TokioIo<Plain>>() {
+        let (io, arrived) = match io.downcast::<TokioIo<Lent>>() {
             Ok(parts) => {
                 let socket = parts.io.into_inner().into_inner();
-                (Io::Plain(socket), BytesMut::from(parts.read_buf))
+                (Io::Own(socket), BytesMut::from(parts.read_buf))
             }
             Err(other) => (Io::Other(Box::new(TokioIo::new(other))), BytesMut::new()),
         };
@@ -70,24 +71,28 @@ impl Wire {
         self.deflate
     }
 
-    /// Whether it is a plain socket with nothing on its way.
-    pub(super) fn rests(&self) -> bool {
+    /// Whether it is a socket of the hub's own with nothing on its way.
+    pub(super) fn rests(&mut self) -> bool {
         let has_nothing = self.leaving.is_empty() && self.arrived.is_empty() && !self.is_readable;
-        has_nothing && matches!(self.io, Io::Plain(_))
+        match &mut self.io {
+            Io::Own(socket) => has_nothing && !socket.has_arrived(),
+            Io::Other(_) | Io::Away => false,
+        }
     }
 
-    /// Gives the socket away, if it is a plain one.
-    pub(super) fn give_away(&mut self) -> Option<std::net::TcpStream> {
+    /// Gives the socket away, if it is the hub's own.
+    pub(super) fn give_away(&mut self) -> Option<Outlet> {
         match std::mem::replace(&mut self.io, Io::Away) {
-            Io::Plain(socket) => socket.into_std().ok(),
+            Io::Own(socket) => socket.into_outlet().ok(),
             Io::Other(_) | Io::Away => None,
         }
     }
 
     /// Takes the socket back; what its last owner could not write goes first.
-    pub(super) fn take_back(&mut self, socket: TcpStream, unwritten: Bytes, is_readable: bool) {
-        self.io = Io::Plain(socket);
-        self.is_readable = is_readable;
+    pub(super) fn take_back(&mut self, socket: Socket, unwritten: Bytes, is_readable: bool) {
+        // Under TLS what was there has been read, and need not be anything for this side.
+        self.is_readable = is_readable && !socket.is_encrypted();
+        self.io = Io::Own(socket);
         if !unwritten.is_empty() {
             self.leaving.insert(0, unwritten);
         }
@@ -110,7 +115,7 @@ impl Wire {
     pub(super) async fn read(&mut self) -> Result<(), Broken> {
         self.arrived.reserve(READ_BYTES);
         let read = match &mut self.io {
-            Io::Plain(socket) => socket.read_buf(&mut self.arrived).await,
+            Io::Own(socket) => socket.read_buf(&mut self.arrived).await,
             Io::Other(io) => io.read_buf(&mut self.arrived).await,
             Io::Away => Ok(0),
         };
@@ -150,7 +155,7 @@ impl Wire {
         while !rest.is_empty() {
             let write = async {
                 match &mut self.io {
-                    Io::Plain(socket) => socket.write_buf(&mut rest).await,
+                    Io::Own(socket) => socket.write_buf(&mut rest).await,
                     Io::Other(io) => io.write_buf(&mut rest).await,
                     Io::Away => Ok(0),
                 }
@@ -161,7 +166,18 @@ impl Wire {
                 Err(_) => return Err(Broken::Slow),
             }
         }
-        Ok(())
+        let flush = async {
+            match &mut self.io {
+                Io::Own(socket) => socket.flush().await,
+                Io::Other(io) => io.flush().await,
+                Io::Away => Ok(()),
+            }
+        };
+        match tokio::time::timeout(SLOW, flush).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Broken::Gone),
+            Err(_) => Err(Broken::Slow),
+        }
     }
 
     /// Says why the connection ends, and waits a little for the other side to agree (RFC 6455,
@@ -178,7 +194,7 @@ impl Wire {
         };
         let _: Result<Result<(), Broken>, _> = tokio::time::timeout(CLOSING, goodbye).await;
         let _ = match &mut self.io {
-            Io::Plain(socket) => socket.shutdown().await,
+            Io::Own(socket) => socket.shutdown().await,
             Io::Other(io) => io.shutdown().await,
             Io::Away => Ok(()),
         };

@@ -1,4 +1,4 @@
-//! A plain socket under the HTTP library, which tells whether the library could write all it had.
+//! A socket lent to the HTTP library, which tells whether the library could write all it had.
 
 use std::io;
 use std::pin::Pin;
@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
-/// A plain socket.
-pub(crate) struct Plain {
-    socket: TcpStream,
+use crate::socket::Socket;
+
+/// A socket that comes back.
+pub(crate) struct Lent {
+    socket: Socket,
     stuck: Stuck,
 }
 
@@ -30,18 +31,18 @@ impl Stuck {
     }
 }
 
-impl Plain {
-    pub(crate) fn new(socket: TcpStream) -> (Self, Stuck) {
+impl Lent {
+    pub(crate) fn new(socket: Socket) -> (Self, Stuck) {
         let stuck = Stuck::default();
         (Self { socket, stuck: stuck.clone() }, stuck)
     }
 
-    pub(crate) fn into_inner(self) -> TcpStream {
+    pub(crate) fn into_inner(self) -> Socket {
         self.socket
     }
 }
 
-impl AsyncRead for Plain {
+impl AsyncRead for Lent {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -51,7 +52,7 @@ impl AsyncRead for Plain {
     }
 }
 
-impl AsyncWrite for Plain {
+impl AsyncWrite for Lent {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -1,0 +1,264 @@
+//! The socket of a connection: as it is, or under TLS.
+//!
+//! It can be given to a worker, which writes to it on its own, and comes back from there.
+
+mod session;
+
+use std::io::{self, ErrorKind, Read as _};
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes};
+use radial_fanout::{Outlet, Seal};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::TcpStream;
+
+use self::session::{Session, Standing};
+
+/// What one read takes from a socket under TLS: half of the largest record.
+const READ_BYTES: usize = 8 * 1024;
+/// What is encrypted at once, and held while the socket takes nothing: the largest record.
+const WRITE_BYTES: usize = 16 * 1024;
+/// What is read at most of a socket that comes back from a worker, before others have their turn.
+const BACK_BYTES_MAX: usize = 64 * 1024;
+
+/// An open socket.
+pub(crate) struct Socket {
+    stream: TcpStream,
+    session: Option<Box<Session>>,
+}
+
+impl Socket {
+    pub(crate) fn plain(stream: TcpStream) -> Self {
+        Self { stream, session: None }
+    }
+
+    /// Shakes hands. Not cancel safe: the connection is of no use then.
+    ///
+    /// # Errors
+    /// The other side has gone, or speaks no TLS.
+    pub(crate) async fn accept(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<Self> {
+        let mut session = Box::new(Session::new(config)?);
+        let mut bytes = vec![0; READ_BYTES];
+        let mut socket = Self { stream, session: None };
+        loop {
+            let len = socket.stream.read(&mut bytes).await?;
+            if len == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            let standing = session.take(bytes.get(..len).unwrap_or_default());
+            // Its words about what was wrong go out too.
+            socket.stream.write_all(session.leaving()).await?;
+            session.leaving().clear();
+            if standing? != Standing::Handshaking {
+                break;
+            }
+        }
+        session.shrink();
+        socket.session = Some(session);
+        Ok(socket)
+    }
+
+    /// Whether the handshake ended in HTTP/2.
+    pub(crate) fn speaks_http2(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.speaks_http2())
+    }
+
+    /// Whether something has arrived that can be read without the system.
+    pub(crate) fn has_arrived(&mut self) -> bool {
+        let Some(session) = &mut self.session else { return false };
+        // What is wrong with it is told to whoever reads next.
+        let _ = session.take(&[]);
+        !session.arrived().is_empty() || session.is_ended()
+    }
+
+    /// Whether what goes through it is encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Waits for what comes, which means nothing, and forgets it; tells whether the other side is
+    /// still there. Cancel safe.
+    ///
+    /// Whoever sends without end keeps no thread to himself: a read gives way to other tasks now and
+    /// then.
+    pub(crate) async fn forget_what_comes(&mut self) -> bool {
+        let read = self.read(&mut [0; 1_024]).await;
+        read.is_ok_and(|len| len > 0)
+    }
+
+    /// The same for a socket that has just come back with something to read. Under TLS that need
+    /// not be anything for this side, so that nothing is waited for.
+    pub(crate) async fn forget_what_is_there(&mut self) -> bool {
+        let Some(session) = &mut self.session else { return self.forget_what_comes().await };
+        session.arrived().clear();
+        !session.is_ended()
+    }
+
+    /// Gives it to a worker. What has arrived and was not read is lost.
+    ///
+    /// # Errors
+    /// It cannot be taken from the runtime, or the other side has gone.
+    pub(crate) fn into_outlet(self) -> io::Result<Outlet> {
+        let Self { stream, mut session } = self;
+        if let Some(session) = &mut session {
+            session.take(&[])?;
+            session.arrived().clear();
+            if session.is_ended() {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            session.shrink();
+        }
+        let seal = session.map(|session| session as Box<dyn Seal>);
+        Ok(Outlet { socket: stream.into_std()?, seal })
+    }
+
+    /// Takes it back from a worker; `is_readable` if that has found something to read.
+    ///
+    /// Under TLS what is there is read at once, since it need not be anything for whoever reads
+    /// next. What its worker could not write goes out before everything else; if that is not for
+    /// TLS, it comes back to be written.
+    ///
+    /// # Errors
+    /// The runtime does not take it, or the other side has gone.
+    pub(crate) fn back(
+        outlet: Outlet,
+        unwritten: Bytes,
+        is_readable: bool,
+    ) -> io::Result<(Self, Bytes)> {
+        let Outlet { mut socket, seal } = outlet;
+        let Some(seal) = seal else {
+            return Ok((Self::plain(TcpStream::from_std(socket)?), unwritten));
+        };
+        let seal: Box<dyn std::any::Any> = seal;
+        let mut session: Box<Session> = seal.downcast().expect("no other seal is parked");
+        session.leaving().extend_from_slice(&unwritten);
+        if is_readable {
+            take_in(&mut socket, &mut session)?;
+        }
+        Ok((Self { stream: TcpStream::from_std(socket)?, session: Some(session) }, Bytes::new()))
+    }
+}
+
+/// Reads what is there, but for whoever sends without end.
+fn take_in(socket: &mut std::net::TcpStream, session: &mut Session) -> io::Result<()> {
+    let (mut bytes, mut read) = ([0; READ_BYTES], 0);
+    while read < BACK_BYTES_MAX {
+        match socket.read(&mut bytes) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(len) => {
+                session.take(bytes.get(..len).unwrap_or_default())?;
+                read += len;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Writes what is encrypted already.
+fn poll_leave(
+    stream: &mut TcpStream,
+    session: &mut Session,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    while !session.leaving().is_empty() {
+        let written = ready!(Pin::new(&mut *stream).poll_write(cx, session.leaving()))?;
+        if written == 0 {
+            return Poll::Ready(Err(ErrorKind::WriteZero.into()));
+        }
+        session.leaving().advance(written);
+    }
+    session.shrink();
+    Poll::Ready(Ok(()))
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self { stream, session } = self.get_mut();
+        let Some(session) = session else { return Pin::new(stream).poll_read(cx, buf) };
+        session.take(&[])?;
+        loop {
+            let arrived = session.arrived();
+            if !arrived.is_empty() {
+                let len = arrived.len().min(buf.remaining());
+                buf.put_slice(&arrived.split_to(len));
+                session.shrink();
+                return Poll::Ready(Ok(()));
+            }
+            if session.is_ended() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut bytes = [MaybeUninit::uninit(); READ_BYTES];
+            let mut read = ReadBuf::uninit(&mut bytes);
+            ready!(Pin::new(&mut *stream).poll_read(cx, &mut read))?;
+            if read.filled().is_empty() {
+                return Poll::Ready(Err(ErrorKind::UnexpectedEof.into()));
+            }
+            let taken = session.take(read.filled());
+            // An answer of TLS itself, if there is any. A full socket takes it later.
+            let _ = poll_leave(stream, session, cx)?;
+            taken?;
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Self { stream, session } = self.get_mut();
+        let Some(session) = session else { return Pin::new(stream).poll_write(cx, bytes) };
+        ready!(poll_leave(stream, session, cx))?;
+        let some = bytes.get(..bytes.len().min(WRITE_BYTES)).unwrap_or_default();
+        session.send(some)?;
+        // They are taken, whether or not the socket takes them now.
+        let _ = poll_leave(stream, session, cx)?;
+        Poll::Ready(Ok(some.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { stream, session } = self.get_mut();
+        if let Some(session) = session {
+            ready!(poll_leave(stream, session, cx))?;
+        }
+        Pin::new(stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { stream, session } = self.get_mut();
+        if let Some(session) = session {
+            session.say_goodbye();
+            ready!(poll_leave(stream, session, cx))?;
+        }
+        Pin::new(stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.session.is_none() {
+            return Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        }
+        let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
+        Pin::new(this).poll_write(cx, first)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.session.is_none()
+    }
+}
