@@ -10,10 +10,10 @@ mod histogram;
 mod opening;
 mod pair;
 mod publisher;
-mod served;
+pub(crate) mod served;
 mod stamp;
 mod streams;
-mod tokens;
+pub(crate) mod tokens;
 
 mod connects;
 mod cpu;

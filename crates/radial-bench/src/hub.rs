@@ -63,16 +63,6 @@ impl Hub {
         self.process.cpu()
     }
 
-    /// How many events the hub says it has accepted.
-    pub(crate) fn accepted(&self) -> anyhow::Result<u64> {
-        let text = get(self.address(), "/metrics")?;
-        let counts = text
-            .lines()
-            .filter(|line| line.starts_with("radial_published_events_total"))
-            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok());
-        Ok(counts.sum())
-    }
-
     /// Stops the hub cleanly.
     pub(crate) fn stop(self) -> anyhow::Result<()> {
         self.process.stop()
@@ -87,13 +77,22 @@ pub(crate) fn registry(folder: &Path) -> anyhow::Result<PathBuf> {
     Ok(registry)
 }
 
-/// Gets a path and returns the whole answer.
-pub(crate) fn get(hub: SocketAddr, path: &str) -> anyhow::Result<String> {
+/// How many events a hub says it has accepted, to whom this token is of.
+pub(crate) fn accepted(hub: SocketAddr, token: &str) -> anyhow::Result<u64> {
     let mut socket = TcpStream::connect(hub)?;
-    write!(socket, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    write!(
+        socket,
+        "GET /metrics HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
+         connection: close\r\n\r\n"
+    )?;
     let mut answer = String::new();
     socket.read_to_string(&mut answer)?;
-    Ok(answer)
+    ensure!(answer.starts_with("HTTP/1.1 200 "), "the hub tells no measurements: {answer}");
+    let counts = answer
+        .lines()
+        .filter(|line| line.starts_with("radial_published_events_total"))
+        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok());
+    Ok(counts.sum())
 }
 
 /// The binary that was asked for, or the one of this workspace, built now and as this program was.

@@ -37,20 +37,20 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Connects so many publishers.
+    /// Connects a publisher for each of these tokens.
     pub(crate) fn connect(
         hub: SocketAddr,
-        publishers: usize,
+        tokens: &[String],
         shape: Shape,
     ) -> anyhow::Result<Self> {
         let epoll = Epoll::new()?;
-        let mut connected = Vec::with_capacity(publishers);
-        for name in 0..publishers {
+        let mut connected = Vec::with_capacity(tokens.len());
+        for (name, token) in tokens.iter().enumerate() {
             let socket = TcpStream::connect(hub).context("the hub takes no connection")?;
             socket.set_nodelay(true)?;
             socket.set_nonblocking(true)?;
             epoll.add(&socket, name)?;
-            let (request, began) = (Request::new(shape), clock::now());
+            let (request, began) = (Request::new(shape, token), clock::now());
             connected.push(Publisher { socket, request, sent: None, answer: Vec::new(), began });
         }
         Ok(Self { epoll, publishers: connected, buffer: vec![0; 256 * 1024] })

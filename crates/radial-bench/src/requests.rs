@@ -22,8 +22,8 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Encodes a request.
-    pub(crate) fn new(shape: Shape) -> Self {
+    /// Encodes a request of who shows this token.
+    pub(crate) fn new(shape: Shape, token: &str) -> Self {
         let mut body = String::new();
         let mut ids = Vec::new();
         if shape.events > 1 {
@@ -47,7 +47,7 @@ impl Request {
             body.push(']');
         }
         let head = format!(
-            "POST /api/sse/events HTTP/1.1\r\nhost: localhost\r\n\
+            "POST /api/sse/events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn a_batch_has_a_new_id_for_each_event() {
         let mut request =
-            Request::new(Shape { events: 2, event_type: "activity:new", ids_given: true });
+            Request::new(Shape { events: 2, event_type: "activity:new", ids_given: true }, "t");
         let mut next = 7;
         request.renew(&mut next);
         assert_eq!(next, 9);

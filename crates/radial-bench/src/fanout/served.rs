@@ -60,7 +60,8 @@ fn configuration(folder: &Path, registry: &Path, wish: &Wish) -> anyhow::Result<
     let mut text = format!(
         "[server]\ndata = {}\nmax_connections = 1000000\n\n\
          [hub]\ntenants = {tenants:?}\nregistry = {}\n\n\
-         [[auth.issuers]]\nname = \"bench\"\nsecret = {SECRET:?}\ntenants = [\"*\"]\n\n[rates]\n",
+         [[auth.issuers]]\nname = \"bench\"\nsecret = {SECRET:?}\ntenants = [\"*\"]\n\
+         operator = \"hub\"\n\n[rates]\n",
         quoted(&folder.join("data")),
         quoted(registry)
     );

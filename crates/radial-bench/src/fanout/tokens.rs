@@ -2,7 +2,7 @@
 
 use radial_auth::Algorithm;
 use radial_auth::token::mint::SigningKey;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::clock;
 
@@ -22,11 +22,21 @@ impl Issuer {
     /// The token of a user, who may do everything in one tenant but operate it.
     pub(crate) fn token(&self, tenant: &str, user: &str) -> anyhow::Result<String> {
         let all = ["*"];
+        let rights = json!({"publish": all, "subscribe": all, "channels": all});
+        self.sign(tenant, user, &rights)
+    }
+
+    /// The token of who operates the hub, and may read its measurements.
+    pub(crate) fn operator(&self, tenant: &str) -> anyhow::Result<String> {
+        self.sign(tenant, "operator", &json!({"operator": "hub"}))
+    }
+
+    fn sign(&self, tenant: &str, user: &str, rights: &Value) -> anyhow::Result<String> {
         let claims = json!({
             "tenant": tenant,
             "sub": user,
             "exp": clock::wall().0 / 1_000 + LIFE_SECONDS,
-            "radial": {"publish": all, "subscribe": all, "channels": all},
+            "radial": rights,
         });
         Ok(self.0.sign(&claims)?)
     }
