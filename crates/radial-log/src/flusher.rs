@@ -24,7 +24,7 @@ use radial_protocol::{Offset, TenantId};
 /// How long events may wait for company. A crash costs nothing but reading them again.
 const INTERVAL: Duration = Duration::from_millis(500);
 /// So much is brought in at once, and without waiting.
-const FLUSH_BYTES: usize = 8 * 1024 * 1024;
+const FLUSH_BYTES: usize = 16 * 1024 * 1024;
 /// So much may be behind before the committer has to wait.
 const BEHIND_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -154,13 +154,22 @@ impl Flusher {
     }
 
     fn flush(&self, flushes: &[Flush], last_seq: u64) -> Result<(), StoreError> {
-        let mut by_tenant: BTreeMap<TenantNo, TenantChange> = BTreeMap::new();
+        let mut by_tenant: BTreeMap<TenantNo, (&Tenant, TenantChange)> = BTreeMap::new();
         for flush in flushes {
-            let change = by_tenant.entry(flush.tenant.no).or_default();
+            let fresh = || (flush.tenant.as_ref(), TenantChange::default());
+            let (_, change) = by_tenant.entry(flush.tenant.no).or_insert_with(fresh);
             change.events.extend(flush.placed.iter().cloned());
             change.head = head_after(&flush.placed, flush.reserved).or(change.head);
         }
-        let changes: Vec<_> = by_tenant.into_iter().collect();
+        let mut changes = Vec::with_capacity(by_tenant.len());
+        for (no, (tenant, mut change)) in by_tenant {
+            // What retention would take at once need not be written first.
+            let most = self.settings.retention_of(&tenant.id).keep_recent.events;
+            if let Some(gone) = most.and_then(|most| change.keep_recents(most)) {
+                tenant.recents_go(gone);
+            }
+            changes.push((no, change));
+        }
         let heads = self.store.apply(&changes, last_seq)?;
         let heads: HashMap<TenantNo, HeadRow> =
             changes.iter().map(|(no, _)| *no).zip(heads).collect();

@@ -325,6 +325,13 @@ impl Tenant {
         }
     }
 
+    /// Tells readers that events of class `recent` at or before this one go. It comes before they
+    /// do: a reader that looks after it has read cannot have missed anything silently.
+    pub(crate) fn recents_go(&self, gone: Offset) {
+        let mut visible = self.visible.write().unwrap_or_else(PoisonError::into_inner);
+        visible.recent_gone = visible.recent_gone.max(gone);
+    }
+
     /// Forgets what the store now holds.
     pub(crate) fn stored(&self, placed: &[Placed]) {
         {

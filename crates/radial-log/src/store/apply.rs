@@ -1,5 +1,8 @@
 //! Bringing committed events into the store, with everything that follows from them.
 
+use radial_protocol::Offset;
+use radial_protocol::event::Persistence;
+
 use super::heads::{HeadPlace, HeadRow, head_of};
 use super::tables::Tables;
 use super::{HEADS, LOST, META, Store, StoreError, WATERMARK, fail};
@@ -13,6 +16,28 @@ pub(crate) struct TenantChange {
     /// Given if it changed.
     pub(crate) head: Option<HeadPlace>,
     pub(crate) lost: Vec<Missing>,
+    /// Events of class `recent` at or before this one would not stay: they do not come in.
+    pub(crate) recent_gone: Offset,
+}
+
+impl TenantChange {
+    /// Leaves out all events of class `recent` but so many of the newest, and says up to which they
+    /// are left out, if any is.
+    pub(crate) fn keep_recents(&mut self, most: u64) -> Option<Offset> {
+        let recents = || self.events.iter().filter(|placed| is_recent(placed));
+        let too_many = usize::try_from((recents().count() as u64).saturating_sub(most)).ok()?;
+        let newest_gone = recents().nth(too_many.checked_sub(1)?)?;
+        self.recent_gone = newest_gone.event.offset()?;
+        Some(self.recent_gone)
+    }
+
+    fn leaves_out(&self, placed: &Placed) -> bool {
+        is_recent(placed) && placed.event.offset() <= Some(self.recent_gone)
+    }
+}
+
+fn is_recent(placed: &Placed) -> bool {
+    placed.event.head.persistence == Persistence::Recent
 }
 
 impl Store {
@@ -32,7 +57,11 @@ impl Store {
                 let mut head: HeadRow = head_of(&heads, *no)?;
                 let mut known_ids = Vec::new();
                 for placed in &change.events {
-                    tables.add_event(*no, &mut head, placed)?;
+                    if change.leaves_out(placed) {
+                        tables.add_trace(*no, &mut head, placed)?;
+                    } else {
+                        tables.add_event(*no, &mut head, placed)?;
+                    }
                     if let Some(known) = KnownId::of(placed) {
                         known_ids.push((placed.event.head.event_id.as_str(), known));
                     }
@@ -45,6 +74,7 @@ impl Store {
                 if let Some(place) = change.head {
                     head.stand_at(place);
                 }
+                head.recent_gone = head.recent_gone.max(change.recent_gone.get());
                 heads.insert(no, encode(&head).as_slice()).map_err(fail)?;
                 new_heads.push(head);
                 for missing in &change.lost {

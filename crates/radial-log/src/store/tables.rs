@@ -79,6 +79,20 @@ impl<'t> Tables<'t> {
         if let Some(end) = event.expires_at() {
             self.expiries.insert((no, end.0, offset.get()), ()).map_err(fail)?;
         }
+        self.add_trace(no, head, placed)
+    }
+
+    /// Adds what stays of an event whether or not it stays itself, but for its id: that it was
+    /// there, and what it made of its entity.
+    pub(super) fn add_trace(
+        &mut self,
+        no: TenantNo,
+        head: &mut HeadRow,
+        placed: &Placed,
+    ) -> Result<(), StoreError> {
+        let event = &placed.event;
+        let Some(offset) = event.offset() else { return Ok(()) };
+        let key = (no, offset.get());
         if placed.fingerprint.is_some() {
             self.id_ages.insert(key, event.head.event_id.as_str()).map_err(fail)?;
         }

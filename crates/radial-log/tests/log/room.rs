@@ -124,6 +124,40 @@ async fn recent_events_go_sooner_and_the_others_between_them_stay() {
 }
 
 #[tokio::test]
+async fn recent_events_that_would_go_at_once_leave_their_ids_and_are_told_of() {
+    let recent = Keep { events: Some(2), ..FOREVER };
+    let folder = Folder::new();
+    let settings = keeping(FOREVER, recent);
+    let opening = || Opening { settings: settings.clone(), ..Opening::default() };
+    let log = opening().open(&folder).unwrap();
+    let keyed_recent = |id: &str| {
+        let mut entry = keyed(id, 1);
+        entry.draft.head.persistence = Persistence::Recent;
+        entry
+    };
+    let mut entries: Vec<_> = (1..=5).map(|n| keyed_recent(&format!("e-{n}"))).collect();
+    entries.insert(1, entry(Persistence::Durable));
+    log.append(append(entries)).await.unwrap();
+    wait_until("the store", || log.usage().events > 0).await;
+    // The three that would go were never there: the two newest, and the durable one among them.
+    assert_eq!(log.usage().events, 3);
+    let check = async |log: &EmbeddedLog| {
+        assert_eq!(log.bounds(&tenant()).unwrap().recent_gone.get(), 4);
+        assert_eq!(offsets(log, Offset::ZERO), [2, 5, 6]);
+        let limit = PageLimit { items: 100, bytes: usize::MAX };
+        let page = log.read(&tenant(), Offset::ZERO, limit).unwrap();
+        let is_told = |item: &Item| matches!(item, Item::Missing(missing) if missing.to.get() == 4);
+        assert!(page.items.iter().any(is_told), "{page:?}");
+        let again = log.append(append(vec![keyed_recent("e-1")])).await.unwrap();
+        assert!(matches!(again[..], [Outcome::Duplicate(_)]), "{again:?}");
+    };
+    wait_until("memory", || offsets(&log, Offset::ZERO).len() == 3).await;
+    check(&log).await;
+    drop(log);
+    check(&opening().open(&folder).unwrap()).await;
+}
+
+#[tokio::test]
 async fn an_id_outlives_its_event_and_is_forgotten_with_its_window() {
     let keep = Keep { events: Some(1), ..FOREVER };
     let clock = Arc::new(AtomicU64::new(1_000));
