@@ -56,6 +56,7 @@ pub(crate) fn open_log_with(folder: &Path, settings: Settings) -> anyhow::Result
         clock: clock::of_a_log(),
         random: Box::new(|| 42),
         on_commit: Box::new(|_, _| {}),
+        wake: Box::new(radial_log::wake_each),
     })
     .context("the log does not open")
 }

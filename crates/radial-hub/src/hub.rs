@@ -35,6 +35,8 @@ pub struct Config {
     pub registry: Arc<Registry>,
     /// How the log keeps events.
     pub log: radial_log::Settings,
+    /// Wakes those who wait for the log's answers.
+    pub wake: radial_log::Wake,
     /// How much each tenant's timeline keeps.
     pub timeline: TimelineLimit,
     /// How many bytes of events all timelines keep together.
@@ -121,8 +123,7 @@ impl Hub {
             None => config.registry,
         };
         let timelines: Arc<OnceLock<HashMap<TenantId, Arc<Timeline>>>> = Arc::default();
-        let committed = Arc::clone(&timelines);
-        let windows = Arc::clone(&registry);
+        let (committed, windows) = (Arc::clone(&timelines), Arc::clone(&registry));
         let inboxes = acks::inboxes(&config.tenants);
         let to_acks = Arc::clone(&inboxes);
         let (folder, disk) = (config.folder.clone(), Arc::clone(&config.disk));
@@ -146,6 +147,7 @@ impl Hub {
                     timeline.publish(events.iter().cloned(), window);
                 }
             }),
+            wake: config.wake,
         })?;
         let memory = TimelineMemory::new(config.timeline_memory_bytes);
         let mut ready = HashMap::new();

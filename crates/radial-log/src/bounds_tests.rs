@@ -31,6 +31,7 @@ fn open(folder: &Path) -> EmbeddedLog {
         clock: crate::Clock::new(|| TimeMs(1_000), || Duration::ZERO),
         random: Box::new(|| 1),
         on_commit: Box::new(|_, _| {}),
+        wake: Box::new(crate::wake_each),
     })
     .unwrap();
     log.open_tenant(&acme()).unwrap();

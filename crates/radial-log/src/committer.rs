@@ -16,6 +16,7 @@ use crate::flusher::{Flush, FlushQueue};
 use crate::queue::{CommitQueue, Waiting};
 use crate::record::{Record, StoredEvent, TenantNo, encode};
 use crate::settings::Durability;
+use crate::slot::Wake;
 use crate::wal::Wal;
 
 /// How many offsets ahead are reserved for `recent` events at once: one fsync per so many.
@@ -27,6 +28,7 @@ pub(crate) struct Committer {
     pub(crate) queue: Arc<CommitQueue>,
     pub(crate) flushes: Arc<FlushQueue>,
     pub(crate) on_commit: OnCommit,
+    pub(crate) wake: Wake,
     /// Per tenant, the highest offset that may be shown before it is on stable storage.
     pub(crate) reserved: HashMap<TenantNo, Offset>,
     pub(crate) counters: Arc<Counters>,
@@ -116,8 +118,14 @@ impl Committer {
             let events: Vec<_> =
                 waiting.placed.iter().map(|placed| Arc::clone(&placed.event)).collect();
             (self.on_commit)(&waiting.tenant.id, &events);
-            waiting.slot.complete(Ok(()));
+            waiting.slot.set(Ok(()));
         }
+        // Before this, a panic wakes them: whoever holds a slot sees to its own.
+        let mut answered = Vec::with_capacity(round.len());
+        for waiting in round {
+            waiting.slot.hand_over(&mut answered);
+        }
+        (self.wake)(answered);
         let flushes = round.iter().map(|waiting| Flush {
             tenant: Arc::clone(&waiting.tenant),
             placed: waiting.placed.clone(),

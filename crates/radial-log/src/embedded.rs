@@ -21,7 +21,7 @@ use crate::flusher::{FlushQueue, Flusher};
 use crate::queue::{CommitQueue, Waiting};
 use crate::reading::{place_before, read_page};
 use crate::settings::Settings;
-use crate::slot::Slot;
+use crate::slot::{Slot, Wake};
 use crate::store::{CLEAN, FORMAT_VERSION, Store, TenantRow, VERSION};
 use crate::takeover::take_over;
 use crate::tenant::{DecideError, Tenant};
@@ -44,6 +44,8 @@ pub struct Config {
     pub random: Box<dyn Fn() -> u64 + Send + Sync>,
     /// Called with what was committed, in order.
     pub on_commit: OnCommit,
+    /// Wakes those who wait for an answer; [`wake_each`](crate::wake_each) will do.
+    pub wake: Wake,
 }
 
 /// Why a data folder cannot be opened.
@@ -97,7 +99,7 @@ impl EmbeddedLog {
     /// Opens a data folder: takes over what the write-ahead file holds, and says what a crash may
     /// have lost. Blocks.
     pub fn open(config: Config) -> Result<Self, OpenError> {
-        let Config { folder, boot, settings, disk, clock, random, on_commit } = config;
+        let Config { folder, boot, settings, disk, clock, random, on_commit, wake } = config;
         let clock = Arc::new(clock);
         let wal_folder = folder.join("wal");
         let io_error = |source| OpenError::Io { folder: folder.clone(), source };
@@ -132,6 +134,7 @@ impl EmbeddedLog {
             queue: Arc::clone(&queue),
             flushes: Arc::clone(&flushes),
             on_commit,
+            wake,
             reserved,
             counters: Arc::clone(&counters),
             durability: settings.durability,

@@ -53,3 +53,4 @@ pub use event_log::{
 };
 pub use renewal::renew_epochs;
 pub use settings::{Durability, Keep, Retention, Settings};
+pub use slot::{Wake, wake_each};

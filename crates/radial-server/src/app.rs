@@ -21,6 +21,7 @@ use crate::memory::Memory;
 use crate::parking::Parking;
 use crate::rates::Rates;
 use crate::tls::Reloads;
+use crate::waking::Waking;
 
 /// Who may talk to the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub(crate) struct App {
     /// Who keeps the connections that only follow, and drives those that have outlived the HTTP
     /// connection that they were.
     pub(crate) parking: Parking,
+    /// Who wakes those who wait for the log.
+    pub(crate) waking: Arc<Waking>,
     /// Who is connected.
     pub(crate) table: Arc<ConnectionTable>,
     pub(crate) web: Web,
@@ -107,6 +110,7 @@ impl App {
         mode: Mode,
         hub: Arc<Hub>,
         auth: Auth,
+        waking: Arc<Waking>,
     ) -> std::io::Result<Self> {
         let seed = hub.runtime().random();
         let stream = StreamSettings {
@@ -119,6 +123,7 @@ impl App {
         };
         Ok(Self {
             parking: Parking::start(&hub, &stream)?,
+            waking,
             hub,
             auth,
             rates: Rates::new(config.rates.clone(), seed),

@@ -179,6 +179,7 @@ pub async fn create_in(folder: &Path, new: NewKey) -> Result<Value, FolderError>
             tenants: Vec::new(),
             registry: Arc::new(registry),
             log,
+            wake: Box::new(radial_log::wake_each),
             timeline: radial_fanout::TimelineLimit::default(),
             timeline_memory_bytes: 1024 * 1024,
             acks: radial_hub::AckSettings::default(),

@@ -25,6 +25,7 @@ mod server;
 mod socket;
 mod tls;
 mod transport;
+mod waking;
 mod watch;
 
 /// Signing tokens, for the command that does.

@@ -16,6 +16,7 @@ use crate::memory;
 use crate::presence::tell;
 use crate::redelivery;
 use crate::server::RunError;
+use crate::waking::Waking;
 use crate::watch::watch;
 
 /// Opens the data folder. Blocks on storage, on a thread of its own.
@@ -28,6 +29,8 @@ pub(crate) async fn open(
     let auth = Auth::new(config, mode, application)?;
     let registry = Arc::new(registry(config)?);
     let folder = config.server.data.clone();
+    let waking = Arc::<Waking>::default();
+    let to_wake = Arc::clone(&waking);
     let hub_config = radial_hub::Config {
         folder: folder.clone(),
         disk,
@@ -35,6 +38,7 @@ pub(crate) async fn open(
         tenants: config.hub.tenants.clone(),
         registry,
         log: config.log.settings(&config.tenants, config.hub.cache_bytes()),
+        wake: Box::new(move |waiting| to_wake.wake(waiting)),
         timeline: config.timeline,
         timeline_memory_bytes: config.hub.timeline_memory_bytes(),
         acks: config.acks,
@@ -47,13 +51,20 @@ pub(crate) async fn open(
         .expect("opening a hub does not panic")
         .map_err(|source| RunError::Open { folder, source })?;
     auth.check(config, mode, &hub)?;
-    let app = App::new(config, mode, Arc::new(hub), auth).map_err(RunError::Workers)?;
+    let app = App::new(config, mode, Arc::new(hub), auth, waking).map_err(RunError::Workers)?;
     Ok(Arc::new(app))
 }
 
 /// Starts what looks after an open hub until it drains.
 pub(crate) fn look_after(app: &Arc<App>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
+    let (waking, drain) = (Arc::clone(&app.waking), app.drain.clone());
+    tasks.spawn(async move {
+        tokio::select! {
+            () = waking.run() => {}
+            () = drain.cancelled() => {}
+        }
+    });
     tasks.spawn(auth::refresh(Arc::clone(app)));
     tasks.spawn(auth::reask(Arc::clone(app)));
     tasks.spawn(watch(Arc::clone(app)));

@@ -86,6 +86,7 @@ fn open_log(folder: &Path) -> Arc<RefusingLog> {
         clock: Clock::new(|| TimeMs(1_000), || Duration::ZERO),
         random: Box::new(|| 7),
         on_commit: Box::new(|_, _| {}),
+        wake: Box::new(radial_log::wake_each),
     });
     Arc::new(RefusingLog { log: log.unwrap(), is_full: AtomicBool::new(false) })
 }

@@ -41,6 +41,7 @@ impl TestHub {
             tenants: vec![tenant],
             registry: Arc::new(Registry::builtin()),
             log: radial_log::Settings::default(),
+            wake: Box::new(radial_log::wake_each),
             timeline: TimelineLimit { events: 1_000, bytes: usize::MAX },
             timeline_memory_bytes: usize::MAX,
             acks: radial_hub::AckSettings::default(),
@@ -101,6 +102,7 @@ pub(crate) async fn fill(folder: &Path, count: usize) {
         clock: Clock::new(|| TimeMs(1_000), || Duration::ZERO),
         random: Box::new(|| 7),
         on_commit: Box::new(|_, _| {}),
+        wake: Box::new(radial_log::wake_each),
     })
     .unwrap();
     let tenant = TenantId::new("acme").unwrap();

@@ -235,6 +235,7 @@ async fn a_panic_of_a_thread_refuses_who_waits_and_who_comes() {
         clock: radial_log::Clock::new(|| radial_protocol::TimeMs(1), || std::time::Duration::ZERO),
         random: Box::new(|| 1),
         on_commit: Box::new(|_, _| panic!("injected")),
+        wake: Box::new(radial_log::wake_each),
     })
     .unwrap();
     log.open_tenant(&tenant()).unwrap();

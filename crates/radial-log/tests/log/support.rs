@@ -121,6 +121,7 @@ impl Opening {
             ),
             random: Box::new(move || random),
             on_commit: Box::new(|_, _| {}),
+            wake: Box::new(radial_log::wake_each),
         })
     }
 
