@@ -1,7 +1,8 @@
 /** Draws the state machine in docs/states.md by trying every event in every state; `--check` only compares. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { reduce, TABLE } from '../dist/machine/table.js';
+import { reduceAny, WHOLE } from '../dist/machine/late.js';
+import { COLUMNS } from '../dist/machine/table.js';
 import { initialMachine } from '../dist/machine/types.js';
 
 const page = fileURLToPath(new URL('../docs/states.md', import.meta.url));
@@ -26,7 +27,7 @@ const VARIANTS = [
   ]),
 );
 const FIELDS = { lost: { cause: 'cut' }, pause: { reason: 'user' }, resume: { reason: 'user' } };
-const events = Object.keys(TABLE.connected).flatMap((type) =>
+const events = Object.keys(WHOLE).flatMap((type) =>
   type === 'fallback'
     ? ['on', 'off', 'force'].map((mode) => ({ type, mode }))
     : [{ type, error, ...FIELDS[type] }],
@@ -41,11 +42,11 @@ const fits = (status, { transport }) =>
       : true;
 
 const arrows = new Map();
-for (const status of Object.keys(TABLE)) {
+for (const status of Object.keys(COLUMNS)) {
   for (const variant of VARIANTS.filter((one) => fits(status, one))) {
     for (const event of events) {
       const machine = { ...initialMachine(settings, true), status, ...variant };
-      const next = reduce(machine, event)[0].status;
+      const next = reduceAny(machine, event)[0].status;
       if (next === status) continue;
       const arrow = `${status} --> ${next}`;
       arrows.set(arrow, (arrows.get(arrow) ?? new Set()).add(event.type));

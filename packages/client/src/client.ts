@@ -1,304 +1,21 @@
 /** The client as an application has it: puts the parts together and decides nothing by itself. */
-import { createConnection, type Connection } from './connection.js';
-import { Delivery, showError } from './delivery.js';
-import { Dispatcher, type AnyHandler } from './dispatcher.js';
-import { Emitter } from './emitter.js';
+import { createConnection } from './connection.js';
+import { deliver, deliverFrame, showError } from './delivery.js';
+import { dispatch, loadCheck } from './dispatcher.js';
+import { createEmitter } from './emitter.js';
 import { RadialError } from './errors.js';
 import type { RegisteredEvents } from './events.js';
 import type { Extras } from './extras.js';
 import type { Host } from './host.js';
-import { Intake } from './intake.js';
-import type { Machine, MachineEvent } from './machine/types.js';
-import type { Filter } from './pattern.js';
-import type { PublishOptions } from './publisher.js';
-import { settingsOf, type Settings } from './settings.js';
-import type { Subscription } from './subscription.js';
-import { Counters, isOnline, isOpen, stateOf, statsOf } from './status.js';
-import { TabSeat } from './tab-seat.js';
+import { createIntake } from './intake.js';
+import { settingsOf } from './settings.js';
+import { isOnline, isOpen, stateOf, statsOf } from './status.js';
+import { createSubscription, type Subscription } from './subscription.js';
+import { createSeat } from './tab-seat.js';
 import type * as T from './types.js';
-import type { Frame } from './wire.js';
 import { filterOf, wishOf } from './wish.js';
 
-class Client implements T.RealtimeClient<any> {
-  readonly #options: T.ClientOptions<any>;
-  readonly #settings: Settings;
-  readonly #intake: Intake;
-  readonly #connection: Connection;
-  readonly #dispatcher: Dispatcher;
-  readonly #emitter = new Emitter<T.ClientEvents>(showError);
-  readonly #host: Host;
-  readonly #delivery: Delivery;
-  readonly #seat: TabSeat;
-  #state: T.ConnectionState;
-  #refiltering = false;
-  #extras: Promise<Extras> | undefined;
-
-  constructor(options: T.ClientOptions<any>) {
-    const settings = (this.#settings = settingsOf(options));
-    this.#options = options;
-    const { startAt: start } = options;
-    const intake = (this.#intake = new Intake(
-      typeof start === 'object' && 'cursor' in start ? start.cursor : null,
-      new Counters(),
-    ));
-    const dispatcher = (this.#dispatcher = new Dispatcher(settings.clock, options, {
-      failed: (error, event) => this.#delivery.handlerFailed(error, event),
-      overflowed: () => {
-        this.#use((extras) => extras.reporter.count('overflows'));
-        this.#emitter.emit('gap', {
-          reason: 'overflow',
-          scope: 'all',
-          from: null,
-          to: this.cursor,
-        });
-      },
-    }));
-    const replay: Host['replay'] = (events, gaps) => this.#delivery.replay(events, gaps);
-    const connection = (this.#connection = createConnection(
-      settings,
-      intake,
-      {
-        wish: () => wishOf(this.#options, [this.#filter(), ...(this.#seat.tabs?.wants() ?? [])]),
-        additions: () => dispatcher.additions,
-        replay,
-        frame: (frame) => this.#passOn(frame),
-        refitted: () => this.#seat.tabs?.announce(),
-        changed: (before, event) => this.#changed(before, event),
-      },
-      isOnline(),
-    ));
-    const seat = (this.#seat = new TabSeat(() => this.#host));
-    this.#host = {
-      measure: undefined,
-      seat,
-      options,
-      settings,
-      intake,
-      connection,
-      dispatcher,
-      state: () => this.#state,
-      wish: () => this.#filter(),
-      frame: (frame) => this.#delivery.frame(frame),
-      replay,
-      refilter: () => this.#refilter(),
-      follow: (leader) => this.#follow(leader),
-      failed: (error) => this.#emitter.emit('error', error),
-    };
-    this.#delivery = new Delivery(
-      this.#host,
-      this.#emitter,
-      (act) => this.#use(act),
-      () => Boolean(this.#seat.led),
-    );
-    this.#state = stateOf(connection, undefined, 'solo', settings.clock.now());
-  }
-
-  connect(): Promise<void> {
-    // What is needed when something goes wrong is loaded while nothing has gone wrong yet.
-    this.#use((extras) => extras.start());
-    this.#connection.preload();
-    const { wanted, status } = this.#connection.machine;
-    if (!wanted || status === 'failed') this.#seat.take();
-    this.#connection.send({ type: 'connect' });
-    return this.ready();
-  }
-
-  disconnect(): void {
-    this.#connection.send({ type: 'disconnect' });
-    this.#seat.leave();
-    if (this.#extras) this.#use((extras) => extras.stop());
-  }
-
-  reconnect(): void {
-    if (this.#connection.machine.wanted) this.#connection.send({ type: 'reconnect' });
-    else void this.connect();
-  }
-
-  subscribe(
-    types: string | readonly string[],
-    handler: AnyHandler,
-    options: T.SubscribeOptions = {},
-  ): () => void {
-    const { signal } = options;
-    if (signal?.aborted) return () => {};
-    const subscription = this.#dispatcher.add(listOf(types), handler, options);
-    this.#refilter();
-    const unsubscribe = () => {
-      this.#remove(subscription);
-      signal?.removeEventListener('abort', unsubscribe);
-    };
-    signal?.addEventListener('abort', unsubscribe);
-    return unsubscribe;
-  }
-
-  unsubscribe(type: string, handler?: AnyHandler): void {
-    for (const one of this.#dispatcher.find(type, handler)) this.#remove(one);
-  }
-
-  #remove(subscription: Subscription): void {
-    this.#dispatcher.remove(subscription);
-    // Who has nothing left would ask for everything.
-    if (this.#dispatcher.subscriptions.size > 0) this.#refilter();
-  }
-
-  getState(): T.ConnectionState {
-    return this.#state;
-  }
-
-  getStats(): T.Stats {
-    const now = this.#settings.clock.now();
-    return statsOf(
-      this.#state,
-      this.#connection,
-      this.#intake.counters,
-      this.#host.measure,
-      this.#dispatcher.queued,
-      now,
-    );
-  }
-
-  isConnected(): boolean {
-    return isOpen(this.#state);
-  }
-
-  ready(): Promise<void> {
-    const ready = new Promise<void>((resolve, reject) => {
-      const stops: (() => void)[] = [];
-      const settle = () => {
-        const { status, error, paused } = this.#state;
-        if (status === 'failed') reject(error);
-        else if (status === 'disconnected' && paused.length === 0) {
-          reject(new RadialError('aborted', 'The client is disconnected.'));
-        } else if (this.isConnected() && this.#delivery.live) resolve();
-        else return;
-        stops.forEach((stop) => stop());
-      };
-      stops.push(this.on('state', settle), this.on('live', settle));
-      settle();
-    });
-    // Who does not wait for it is told by the state; the page is not to be told of it once more.
-    ready.catch(() => {});
-    return ready;
-  }
-
-  setPollingFallback(mode: boolean | 'force'): void {
-    this.#connection.send({
-      type: 'fallback',
-      mode: mode === 'force' ? mode : mode ? 'on' : 'off',
-    });
-  }
-
-  pause(reason = 'user'): () => void {
-    this.#connection.send({ type: 'pause', reason });
-    return () => this.#connection.send({ type: 'resume', reason });
-  }
-
-  async publish(event: any, options?: PublishOptions): Promise<any> {
-    return (await this.#load()).publish(event, options);
-  }
-
-  ack(event: string | { eventId: string }): void {
-    this.#use((extras) => extras.ack(typeof event === 'string' ? event : event.eventId));
-  }
-
-  on<N extends keyof T.ClientEvents>(
-    name: N,
-    callback: (value: T.ClientEvents[N]) => void,
-  ): () => void {
-    return this.#emitter.on(name, callback);
-  }
-
-  get cursor(): string | null {
-    return this.#intake.cursor;
-  }
-
-  inspect(): Record<string, unknown> {
-    const { machine, main } = this.#connection;
-    const { channels, types } = main?.request ?? {};
-    return {
-      state: this.#state,
-      stats: this.getStats(),
-      cursor: this.cursor,
-      machine,
-      filter: main && { channels, types, connectionId: main.connectionId },
-      subscriptions: this.#dispatcher.subscriptions.size,
-      listeners: this.#emitter.size,
-    };
-  }
-
-  /** The parts that are loaded on demand; a load that failed is tried again at the next use. */
-  #load(): Promise<Extras> {
-    if (!this.#extras) {
-      this.#extras = import('./extras.js').then(({ Extras }) => new Extras(this.#host));
-      this.#extras.catch(() => (this.#extras = undefined));
-    }
-    return this.#extras;
-  }
-
-  #use(act: (extras: Extras) => void): void {
-    this.#load().then(act).catch(this.#host.failed);
-  }
-
-  #follow(leader: T.ConnectionState | null | undefined): void {
-    this.#seat.led = leader;
-    if (leader) this.#delivery.live = isOpen(leader);
-    this.#show();
-  }
-
-  #filter(): Filter {
-    return filterOf(this.#options, this.#dispatcher.subscriptions);
-  }
-
-  /** Subscriptions made together change the connection once. */
-  #refilter(): void {
-    if (this.#refiltering) return;
-    this.#refiltering = true;
-    queueMicrotask(() => {
-      this.#refiltering = false;
-      this.#connection.refilter();
-      this.#seat.tabs?.want();
-    });
-  }
-
-  /** A frame of this tab's own connection. */
-  #passOn(frame: Frame): void {
-    this.#seat.tabs?.passOn(frame);
-    this.#delivery.frame(frame);
-    if (frame.name === 'hello') this.#seat.tabs?.announce();
-  }
-
-  #changed(before: Machine, event: MachineEvent): void {
-    const { machine } = this.#connection;
-    const { counters } = this.#intake;
-    const lost = event.type === 'lost' || event.type === 'unauthorized';
-    if (event.type === 'opened') counters.lastConnected = this.#settings.clock.now();
-    if (lost && before.status !== 'reconnecting') counters.reconnects += 1;
-    if (!isOpen(machine) && !this.#seat.led) this.#delivery.live = false;
-    if (machine.transport !== before.transport && machine.wanted) {
-      counters.fallbacks += 1;
-      const reason = machine.error?.code ?? event.type;
-      if (lost)
-        this.#use(({ reporter }) => reporter.fallback(before.transport, machine.transport, reason));
-    }
-    // A leader that cannot have a connection lets another tab try.
-    if (machine.status === 'failed' && this.#seat.tabs) this.#seat.leave();
-    this.#show();
-  }
-
-  #show(): void {
-    const before = this.#state;
-    const state = stateOf(this.#connection, this.#seat.led, this.#seat.tabs?.role, before.since);
-    const { clock } = this.#settings;
-    this.#state =
-      state.status === before.status ? state : Object.freeze({ ...state, since: clock.now() });
-    this.#emitter.emit('state', this.#state);
-    this.#seat.tabs?.announce();
-    if (this.#options.fallback) this.#use((extras) => extras.changed());
-  }
-}
-
-const listOf = (one: string | readonly string[]): readonly string[] =>
-  typeof one === 'string' ? [one] : one;
+const listOf = (one: string | readonly string[]) => (typeof one === 'string' ? [one] : one);
 
 /**
  * Creates a client. Nothing happens before `connect()`: creating one is safe on a server and in a
@@ -314,5 +31,210 @@ const listOf = (one: string | readonly string[]): readonly string[] =>
 export function createRealtimeClient<E = RegisteredEvents>(
   options: T.ClientOptions<E> = {},
 ): T.RealtimeClient<E> {
-  return new Client(options as T.ClientOptions<any>) as T.RealtimeClient<any>;
+  return clientOf(options as T.ClientOptions<any>);
+}
+
+function clientOf(options: T.ClientOptions<any>): T.RealtimeClient<any> {
+  const subscriptions = new Set<Subscription>();
+  const { on, emit, size } = createEmitter<T.ClientEvents>(showError);
+  const settings = settingsOf(options);
+  const { startAt } = options;
+  const cursor = typeof startAt === 'object' && 'cursor' in startAt ? startAt.cursor : null;
+  const intake = createIntake(cursor);
+  let isRefiltering = false;
+  let extras: Promise<Extras> | undefined;
+
+  const host = {
+    options,
+    settings,
+    intake,
+    live: false,
+    measure: undefined,
+    state: () => state,
+    queued: () => [...subscriptions].reduce((sum, one) => sum + one.queued, 0),
+    filter: () => filterOf(options, subscriptions),
+    wish: () => wishOf(options, [host.filter(), ...(seat.tabs?.wants() ?? [])]),
+    /** The subscriptions that still want something from before the connection's place. */
+    additions: () => [...subscriptions].filter((one) => one.start),
+    received(frame) {
+      seat.tabs?.passOn(frame);
+      host.frame(frame);
+      if (frame.name === 'hello') seat.tabs?.announce();
+    },
+    refitted: () => seat.tabs?.announce(),
+    changed(before, { type }) {
+      const { machine } = connection;
+      const { counters } = intake;
+      const isLost = type === 'lost' || type === 'unauthorized';
+      if (type === 'opened') counters.lastConnected = settings.clock.now();
+      if (isLost && before.status !== 'reconnecting') counters.reconnects += 1;
+      if (!isOpen(machine) && !seat.led) host.live = false;
+      if (machine.transport !== before.transport && machine.wanted) counters.fallbacks += 1;
+      // A leader that cannot have a connection lets another tab try.
+      if (machine.status === 'failed' && seat.tabs) seat.leave();
+      show();
+    },
+    emit(name, value) {
+      const isTold =
+        name === 'state'
+          ? extras || connection.machine.wanted
+          : name === 'gap' || (name === 'event' && options.fallback);
+      if (isTold) use((extras) => extras.saw(name, value));
+      emit(name, value);
+    },
+    frame: (frame) => deliverFrame(frame, host, use),
+    deliver: (event) => deliver(event, host, use),
+    dispatch: (event) => dispatch(event, subscriptions, host),
+    gap(gap) {
+      intake.counters.gaps += 1;
+      host.emit('gap', gap);
+    },
+    handlerFailed(error, event) {
+      intake.counters.handlerErrors += 1;
+      use((extras) => extras.reporter.count('handlerErrors'));
+      try {
+        (options.onHandlerError ?? showError)(error, event);
+      } catch (second) {
+        showError(second);
+      }
+      return false;
+    },
+    overflowed: () =>
+      host.emit('gap', { reason: 'overflow', scope: 'all', from: null, to: intake.cursor }),
+    refilter() {
+      // Subscriptions made together change the connection once.
+      if (isRefiltering) return;
+      isRefiltering = true;
+      queueMicrotask(() => {
+        isRefiltering = false;
+        connection.refilter();
+        seat.tabs?.want();
+      });
+    },
+    follow(leader) {
+      seat.led = leader;
+      if (leader) host.live = isOpen(leader);
+      show();
+    },
+    failed: (error) => emit('error', error),
+  } as { -readonly [K in keyof Host]: Host[K] };
+  const seat = (host.seat = createSeat(host));
+  const connection = (host.connection = createConnection(host, isOnline()));
+  let state = stateOf(host);
+  if (options.schemas) loadCheck().catch(() => {});
+
+  /** Uses the parts that are loaded on demand; a load that failed is tried again at the next use. */
+  function load(): Promise<Extras> {
+    if (!extras) {
+      extras = import('./extras.js').then(({ Extras }) => new Extras(host));
+      extras.catch(() => (extras = undefined));
+    }
+    return extras;
+  }
+
+  function use(act: (extras: Extras) => void): void {
+    load().then(act).catch(host.failed);
+  }
+
+  function show(): void {
+    host.emit('state', (state = stateOf(host, state)));
+    seat.tabs?.announce();
+  }
+
+  function remove(subscription: Subscription): void {
+    subscriptions.delete(subscription);
+    subscription.start = undefined;
+    subscription.close();
+    // Who has nothing left would ask for everything.
+    if (subscriptions.size > 0) host.refilter();
+  }
+
+  const client: T.RealtimeClient<any> = {
+    connect() {
+      const { wanted, status } = connection.machine;
+      if (!wanted || status === 'failed') seat.take();
+      connection.send({ type: 'connect' });
+      return client.ready();
+    },
+    disconnect() {
+      connection.send({ type: 'disconnect' });
+      seat.leave();
+    },
+    reconnect() {
+      if (connection.machine.wanted) connection.send({ type: 'reconnect' });
+      else void client.connect();
+    },
+    subscribe(
+      types: string | readonly string[],
+      handler: (event: any) => unknown,
+      options: T.SubscribeOptions = {},
+    ) {
+      const { signal } = options;
+      if (signal?.aborted) return () => {};
+      const subscription = createSubscription(listOf(types), handler, options, host);
+      subscriptions.add(subscription);
+      host.refilter();
+      const unsubscribe = () => {
+        remove(subscription);
+        signal?.removeEventListener('abort', unsubscribe);
+      };
+      signal?.addEventListener('abort', unsubscribe);
+      return unsubscribe;
+    },
+    unsubscribe(type, handler) {
+      for (const one of [...subscriptions]) {
+        if (one.types.includes(type) && (!handler || one.handler === handler)) remove(one);
+      }
+    },
+    getState: () => state,
+    getStats: () => statsOf(host),
+    isConnected: () => isOpen(state),
+    ready() {
+      const ready = new Promise<void>((resolve, reject) => {
+        const settle = () => {
+          const { status, error, paused } = state;
+          if (status === 'failed') reject(error);
+          else if (status === 'disconnected' && paused.length === 0) {
+            reject(new RadialError('aborted', 'The client is disconnected.'));
+          } else if (isOpen(state) && host.live) resolve();
+          else return;
+          stops.forEach((stop) => stop());
+        };
+        const stops = [on('state', settle), on('live', settle)];
+        settle();
+      });
+      // Who does not wait for it is told by the state; the page is not to be told of it once more.
+      ready.catch(() => {});
+      return ready;
+    },
+    setPollingFallback: (mode) =>
+      connection.send({
+        type: 'fallback',
+        mode: mode === 'force' ? mode : mode ? 'on' : 'off',
+      }),
+    pause(reason = 'user') {
+      connection.send({ type: 'pause', reason });
+      return () => connection.send({ type: 'resume', reason });
+    },
+    publish: async (event, options) => (await load()).publish(event, options),
+    ack: (event) => use((extras) => extras.ack(typeof event === 'string' ? event : event.eventId)),
+    on,
+    get cursor() {
+      return intake.cursor;
+    },
+    inspect() {
+      const { machine, main } = connection;
+      const { channels, types } = main?.request ?? {};
+      return {
+        state,
+        stats: client.getStats(),
+        cursor: intake.cursor,
+        machine,
+        filter: main && { channels, types, connectionId: main.connectionId },
+        subscriptions: subscriptions.size,
+        listeners: size(),
+      };
+    },
+  };
+  return client;
 }

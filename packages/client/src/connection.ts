@@ -1,6 +1,6 @@
 /**
- * Does what the state machine asks: opens and closes links, waits, probes, gets credentials. It
- * decides nothing about states and knows no handlers and no tabs.
+ * Does what the state machine asks: opens and closes links, waits, gets credentials. It decides
+ * nothing about states and knows no handlers and no tabs.
  */
 import { backoffMs } from './backoff.js';
 import { createTimer } from './clock.js';
@@ -10,15 +10,17 @@ import { createLink, type Link, type LinkOwner } from './link.js';
 import { reduce } from './machine/table.js';
 import {
   initialMachine,
+  type EarlyEventName,
   type Effect,
   type Machine,
   type MachineEvent,
+  type Step,
   type TransportName,
 } from './machine/types.js';
-import { shows, type Filter } from './pattern.js';
+import { words, type Filter } from './pattern.js';
 import { newId, type Settings, type TokenReason } from './settings.js';
-import { loadTransport } from './transport/load.js';
-import type { End } from './transport/transport.js';
+import { loadTransport, type TransportClass } from './transport/load.js';
+import type { End, StreamRequest } from './transport/transport.js';
 import type { Frame, Gap, WireEvent } from './wire.js';
 
 /** What the application wants to receive. */
@@ -40,212 +42,175 @@ export interface Addition {
 }
 
 export interface ConnectionOwner {
+  readonly settings: Settings;
+  readonly intake: Intake;
   /** What the connection asks for, without the additions. */
   wish(): Wish;
   additions(): readonly Addition[];
-  /** What only an addition shows, from before the connection's place. */
-  replay(events: readonly WireEvent[], gaps?: readonly Gap[]): void;
-  /** A frame that came for the first time. */
-  frame(frame: Frame): void;
+  /** A frame of the connection that came for the first time. */
+  received(frame: Frame): void;
   /** The open connection has another filter now. */
   refitted(): void;
+  /** An event of an addition, from before the connection's place. */
+  deliver(event: WireEvent): void;
+  gap(gap: Gap): void;
   /** The machine made a step. */
   changed(before: Machine, event: MachineEvent): void;
 }
 
 export interface Connection {
-  readonly owner: ConnectionOwner;
-  readonly settings: Settings;
   readonly machine: Machine;
   /** When the next attempt begins, by the clock; null while there is none to wait for. */
   readonly nextRetryAt: number | null;
   /** The open stream, or the attempt to open one. */
-  readonly main: Link | null;
+  main: Link | null;
+  /** Who is told of it. */
+  readonly linkOwner: LinkOwner;
+  /** Names the connection to the hub. */
+  clientId: string;
+  /** Does what concerns better transports, once that was needed. */
+  readonly probe: ((effect: Effect) => void) | undefined;
   /** Makes one step of the machine and does what it asks. */
-  send(event: MachineEvent): void;
-  /** Has the code of every transport at hand before it is needed. */
-  preload(): void;
+  send(event: MachineEvent<EarlyEventName>): void;
+  /** Does what a step of the machine asks that an event has made. */
+  step(step: Step, event: MachineEvent): void;
+  /** Gets everything that an attempt needs. */
+  prepare(
+    transport: TransportName,
+    reason: TokenReason,
+    signal: AbortSignal,
+  ): Promise<[TransportClass, StreamRequest]>;
   /** Makes the open stream show what the application wants: more at once, less after a while. */
   refilter(): void;
   /** Opens the stream anew at its place, with the filter that is wanted now. */
-  reopen(): void;
-  /** A probe would begin with a filter of before. */
-  endProbe(): void;
+  open(reason: TokenReason): void;
   /** Asks the application for its credential, for a limited time. */
   token(reason: TokenReason, signal?: AbortSignal): Promise<string | null>;
 }
 
 /** A token that is not there after this time is not waited for. */
 const TOKEN_TIMEOUT_MS = 30_000;
-/** A probe after something changed for the better comes this soon, in milliseconds. */
-const SOON_MS = 1_000;
 
-/** A place for a link, and for the attempt to open it. */
-interface Seat {
-  link: Link | null;
-  attempt: AbortController;
-}
-
-const emptySeat = (): Seat => ({ link: null, attempt: new AbortController() });
-
-function leave(seat: Seat): void {
-  seat.attempt.abort();
-  seat.link?.close();
-  seat.link = null;
-}
-
-export function createConnection(
-  settings: Settings,
-  intake: Intake,
-  owner: ConnectionOwner,
-  online: boolean,
-): Connection {
+export function createConnection(host: ConnectionOwner, online: boolean): Connection {
+  const { settings, intake } = host;
   const { clock, random } = settings;
-  let machine = initialMachine(settings, online);
-  let nextRetryAt: number | null = null;
-  let clientId = newId();
-  const main = emptySeat();
-  const probe = emptySeat();
+  let attempt = new AbortController();
+  let probe: ((effect: Effect) => void) | undefined;
   const wait = createTimer(clock, () => send({ type: 'due' }));
-  const probeWait = createTimer(clock, () => send({ type: 'probeDue' }));
-  const linkOwner: LinkOwner = {
-    opened(link) {
-      if (link !== main.link) return;
-      send({ type: 'opened' });
-      refilter();
+  const connection: { -readonly [K in keyof Connection]: Connection[K] } = {
+    machine: initialMachine(settings, online),
+    nextRetryAt: null,
+    main: null,
+    linkOwner: {
+      opened() {
+        send({ type: 'opened' });
+        refilter();
+      },
+      proved: () => send({ type: 'proved' }),
+      frame(frame) {
+        if (intake.take(frame, true)) host.received(frame);
+      },
+      ended(end) {
+        connection.main = null;
+        send(end);
+      },
     },
-    proved: (link) => send({ type: link === main.link ? 'proved' : 'probeProved' }),
-    frame(frame, link) {
-      if (intake.take(frame, link === main.link)) owner.frame(frame);
-    },
-    ended(end, link) {
-      if (link === probe.link) endProbe(end.type === 'missing');
-      if (link !== main.link) return;
-      main.link = null;
-      send(end);
-    },
-  };
-
-  const connection: Connection = {
-    owner,
-    settings,
-    get machine() {
-      return machine;
-    },
-    get nextRetryAt() {
-      return nextRetryAt;
-    },
-    get main() {
-      return main.link;
-    },
+    clientId: newId(),
+    probe: undefined,
     send,
-    preload() {
-      for (const transport of settings.transports) {
-        // What does not load now is loaded when it is needed, and then its failure counts.
-        loadTransport(transport, settings).catch(() => {});
-      }
-    },
+    step,
+    prepare,
     refilter,
-    reopen: () => openMain('connect'),
-    endProbe,
+    open,
     token,
   };
   return connection;
 
-  function send(event: MachineEvent): void {
-    const before = machine;
-    const [next, effects] = reduce(before, event);
-    machine = next;
+  function send(event: MachineEvent<EarlyEventName>): void {
+    step(reduce(connection.machine, event), event);
+  }
+
+  function step([next, effects]: Step, event: MachineEvent): void {
+    const before = connection.machine;
+    connection.machine = next;
     effects.forEach(perform);
-    if (next !== before) owner.changed(before, event);
+    if (next !== before) host.changed(before, event);
   }
 
   function perform(effect: Effect): void {
     switch (effect.do) {
       case 'open':
-        return openMain(effect.renew ? 'rejected' : 'connect');
+        return void open(effect.renew ? 'rejected' : 'connect');
       case 'close':
-        rest();
-        leave(main);
-        probeWait.clear();
-        return leave(probe);
+        leave();
+        return probe?.(effect);
       case 'wait': {
         const ms = backoffMs(effect.attempt, effect.floorMs, settings.backoff, random);
-        nextRetryAt = clock.now() + ms;
+        connection.nextRetryAt = clock.now() + ms;
         return wait.set(ms);
       }
-      case 'probeLater': {
-        const spread = (2 / 3 + (random() * 2) / 3) * settings.probeInterval;
-        return probeWait.set(effect.soon ? Math.min(SOON_MS, spread) : spread);
-      }
-      case 'probe':
-        return void open(probe, effect.transport, 'connect');
-      case 'adopt':
-        main.link?.close();
-        main.link = probe.link;
-        clientId = probe.link?.request.clientId ?? clientId;
-        probe.link = null;
-        return refilter();
       case 'check':
-        main.link?.check();
+        return connection.main?.check();
     }
+    if (probe) return probe(effect);
+    // Where this does not load, the connection stays what it is until something changes.
+    import('./probe.js').then(
+      ({ createProbe }) => {
+        probe = connection.probe ??= createProbe(connection, host);
+        probe(effect);
+      },
+      () => {},
+    );
   }
 
-  /** No attempt is waited for any more. */
-  function rest(): void {
+  /** Gives up what is open or was to be; no attempt is waited for any more. */
+  function leave(): void {
     wait.clear();
-    nextRetryAt = null;
+    connection.nextRetryAt = null;
+    attempt.abort();
+    connection.main?.close();
+    connection.main = null;
   }
 
-  function endProbe(missing?: boolean): void {
-    if (!probe.link) return;
-    leave(probe);
-    send({ type: 'probeLost', ...(missing && { missing }) });
+  async function prepare(
+    transport: TransportName,
+    reason: TokenReason,
+    signal: AbortSignal,
+  ): Promise<[TransportClass, StreamRequest]> {
+    const [code, base, credential] = await Promise.all([
+      loadTransport(transport, settings),
+      settings.baseUrl(),
+      token(reason, signal),
+    ]);
+    const { clientId } = connection;
+    return [code, { base, token: credential, cursor: intake.cursor, clientId, ...host.wish() }];
   }
 
-  function openMain(reason: TokenReason): void {
-    rest();
-    void open(main, machine.transport, reason);
-  }
-
-  async function open(seat: Seat, transport: TransportName, reason: TokenReason): Promise<void> {
-    leave(seat);
-    const { signal } = (seat.attempt = new AbortController());
-    const isProbe = seat === probe;
+  async function open(reason: TokenReason): Promise<void> {
+    leave();
+    const { signal } = (attempt = new AbortController());
     try {
-      const [code, base, credential] = await Promise.all([
-        loadTransport(transport, settings),
-        settings.baseUrl(),
-        token(reason, signal),
-      ]);
-      if (signal.aborted) return;
-      const { cursor } = intake;
-      // Without a place a second connection could not tell what the first one has had.
-      if (isProbe && cursor === null) return send({ type: 'probeLost' });
-      const request = { base, token: credential, cursor, clientId, ...owner.wish() };
-      // By another name, so that the hub does not take a probe for a newer one of the same.
-      if (isProbe) Object.assign(request, { snapshot: [], clientId: newId() });
-      seat.link = createLink(code, request, linkOwner, settings);
+      const [code, request] = await prepare(connection.machine.transport, reason, signal);
+      if (!signal.aborted)
+        connection.main = createLink(code, request, connection.linkOwner, settings);
     } catch (error) {
-      if (!signal.aborted) send(isProbe ? { type: 'probeLost' } : endOfPreparation(error));
+      if (!signal.aborted) send(endOfPreparation(error));
     }
   }
 
   function refilter(): void {
-    const { link } = main;
+    const { main: link } = connection;
     // An attempt that is only being prepared asks for the wish itself.
     if (!link) return;
-    const wish = owner.wish();
-    const fits = shows(link.request, wish);
-    if (fits && shows(wish, link.request) && owner.additions().length === 0)
-      return link.narrowing?.clear();
+    const isSame = words(link.request) === words(host.wish());
+    if (isSame && host.additions().length === 0) return link.narrowing?.clear();
     import('./stream-requests.js').then(
-      ({ fit }) => fit(link, connection),
-      () => void (fits || connection.reopen()),
+      ({ fit }) => fit(link, connection, host),
+      () => void (isSame || open('connect')),
     );
   }
 
-  function token(reason: TokenReason, signal = main.attempt.signal): Promise<string | null> {
+  function token(reason: TokenReason, signal = attempt.signal): Promise<string | null> {
     const { getToken } = settings;
     return new Promise((resolve, reject) => {
       if (!getToken) return resolve(null);
@@ -264,6 +229,6 @@ export function createConnection(
 /** What it means that an attempt could not even begin. */
 function endOfPreparation(cause: unknown): End {
   const error = asError(cause, 'token', 'The attempt could not begin.');
-  const final = ['unauthorized', 'forbidden', 'invalid-url'].includes(error.code);
-  return final ? { type: 'refused', error } : { type: 'lost', cause: 'busy', error };
+  const isFinal = ['unauthorized', 'forbidden', 'invalid-url'].includes(error.code);
+  return { type: isFinal ? 'refused' : 'lost', cause: 'busy', error } as End;
 }

@@ -31,24 +31,21 @@ export interface ErrorDetails {
 /** Every error that this package makes. */
 export class RadialError extends Error {
   override readonly name = 'RadialError';
-  readonly code: ErrorCode;
-  readonly status: number | undefined;
-  readonly retryAfterMs: number | undefined;
-  readonly problem: Record<string, unknown> | undefined;
+  declare readonly code: ErrorCode;
+  declare readonly status: number | undefined;
+  declare readonly retryAfterMs: number | undefined;
+  declare readonly problem: Record<string, unknown> | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
-    this.code = code;
-    this.status = details.status;
-    this.retryAfterMs = details.retryAfterMs;
-    this.problem = details.problem;
+    super(message, details);
+    Object.assign(this, details, { code });
   }
 
   /** Whether the same request may succeed later without a change. */
   get retryable(): boolean {
-    const { status } = this;
-    if (status === undefined) return this.code === 'unreachable' || this.code === 'timeout';
-    return status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501);
+    const { status, code } = this;
+    if (status === undefined) return code === 'unreachable' || code === 'timeout';
+    return [408, 425, 429].includes(status) || (status >= 500 && status !== 501);
   }
 }
 

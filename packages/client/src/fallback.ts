@@ -4,6 +4,7 @@
  */
 import { createTimer, type Timer } from './clock.js';
 import type { HubEvent } from './events.js';
+import { pollingIntervalOf } from './polling-interval.js';
 import type { Settings } from './settings.js';
 import { httpRequest } from './transport/transport.js';
 import type { FallbackOptions, FallbackPolicy } from './types.js';
@@ -69,6 +70,9 @@ export class Fallback {
   keep(event: Partial<HubEvent>): void {
     const type = event.eventType ?? event.type ?? '';
     if (this.#policies[type] !== 'localStorage') return;
+    // What a subscription has asked for from before is not news.
+    const { receivedAt = Infinity } = event;
+    if (receivedAt < (this.#read(type)?.receivedAt ?? 0)) return;
     const {
       cursor: _,
       offset: __,
@@ -82,7 +86,7 @@ export class Fallback {
   }
 
   #watch(): void {
-    if (!this.#stop.signal.aborted) this.#offline.ensure(this.#owner.settings.pollingInterval);
+    if (!this.#stop.signal.aborted) this.#offline.ensure(pollingIntervalOf(this.#owner.settings));
   }
 
   #invalidate(reason: 'offline' | 'gap'): void {

@@ -1,31 +1,38 @@
-/** What the parts of a client that are loaded on demand may do with it. Types only. */
-import type { Connection } from './connection.js';
-import type { Dispatcher } from './dispatcher.js';
-import type { Intake } from './intake.js';
+/** What the parts of a client may do with it. Types only. */
+import type { Connection, ConnectionOwner } from './connection.js';
+import type { HubEvent } from './events.js';
 import type { Filter } from './pattern.js';
 import type { Measure } from './quality.js';
-import type { Settings } from './settings.js';
+import type { Subscription } from './subscription.js';
 import type { TabSeat } from './tab-seat.js';
-import type { ClientOptions, ConnectionState } from './types.js';
-import type { Frame, Gap, WireEvent } from './wire.js';
+import type { ClientEvents, ClientOptions, ConnectionState } from './types.js';
+import type { Frame, WireEvent } from './wire.js';
 
-export interface Host {
+export interface Host extends ConnectionOwner {
   readonly options: ClientOptions<any>;
-  readonly settings: Settings;
-  readonly intake: Intake;
   readonly connection: Connection;
-  readonly dispatcher: Dispatcher;
   readonly seat: TabSeat;
+  readonly additions: () => Subscription[];
+  /** The replay has met the head: what comes now happens now. */
+  live: boolean;
   /** How late frames come; undefined until it is loaded. */
   measure: Measure | undefined;
   state(): ConnectionState;
+  /** How many events wait for handlers. */
+  queued(): number;
   /** What this tab wants to receive. */
-  wish(): Filter;
+  filter(): Filter;
+  /** Tells who listens. */
+  emit<N extends keyof ClientEvents>(name: N, value: ClientEvents[N]): void;
   /** Gives a frame to the application. */
   frame(frame: Frame): void;
-  /** Gives to the application what is from before the place of its connection. */
-  replay(events: readonly WireEvent[], gaps?: readonly Gap[]): void;
-  /** Looks whether the connection has to be widened. */
+  /** Gives an event to its handlers alone. */
+  dispatch(event: WireEvent): boolean | Promise<boolean>;
+  /** A handler has failed, which concerns nobody else. */
+  handlerFailed(error: unknown, event: HubEvent): false;
+  /** A handler was too slow for too long: what waited for it is gone. */
+  overflowed(): void;
+  /** Looks whether the connection has to be changed. */
   refilter(): void;
   /** Shows the leader's state instead of its own; null before it is known, undefined for its own. */
   follow(leader: ConnectionState | null | undefined): void;

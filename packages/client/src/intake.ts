@@ -3,99 +3,76 @@
  * what came before, and counts. Several links may feed it at the same time, because each of them
  * began at a place that this had reached.
  */
-import type { Counters } from './status.js';
+import { newCounters, type Counters } from './status.js';
 import { offsetOf, type Frame, type WireEvent } from './wire.js';
 
 /** How many events without a place are remembered, to leave out what comes twice. */
 const REMEMBERED = 512;
 
-export class Intake {
+export interface Intake {
   /** Where the next connection goes on; null before there is a place. */
   cursor: string | null;
-  readonly counters: Counters;
   /** The highest offset that was taken, -1 before there is one. */
-  offset = -1;
-  readonly #recent = new Set<string>();
+  offset: number;
   /** Offsets beyond the highest that a replay has shown; the next connection may bring them again. */
-  readonly #ahead = new Set<number>();
-
-  constructor(cursor: string | null, counters: Counters) {
-    this.cursor = cursor;
-    this.counters = counters;
-  }
-
+  readonly ahead: Set<number>;
+  readonly counters: Counters;
   /**
    * Takes a frame in.
    * @param main whether it comes from the connection in use; a probe's own place moves nothing
    * @returns whether the frame goes on to the application
    */
-  take(frame: Frame, main: boolean): boolean {
-    switch (frame.name) {
-      case 'event':
-        return this.#event(frame.data, frame.cursor);
-      case 'gap': {
-        const { to, reason, scope } = frame.data;
-        if (to !== null && to === this.cursor && !main) return false;
-        this.counters.gaps += 1;
+  take(frame: Frame, main: boolean): boolean;
+}
+
+export function createIntake(cursor: string | null): Intake {
+  const recent = new Set<string>();
+  const counters = newCounters();
+  const ahead = new Set<number>();
+  const intake: Intake = {
+    cursor,
+    offset: -1,
+    ahead,
+    counters,
+    take({ name, data, cursor }, main) {
+      if (name === 'event') return takeEvent(data, cursor ?? data.cursor);
+      if (name === 'gap') {
+        const { to, reason, scope } = data;
+        if (to !== null && to === intake.cursor && !main) return false;
+        counters.gaps += 1;
         if (reason === 'epoch' || reason === 'ahead') {
-          this.offset = -1;
-          this.#ahead.clear();
+          intake.offset = -1;
+          ahead.clear();
         }
-        if (to !== null) this.cursor = to;
+        intake.cursor = to ?? intake.cursor;
         // Offsets of another history say nothing about this one.
-        if (scope !== 'recent' && reason !== 'retention') this.#recent.clear();
+        if (scope !== 'recent' && reason !== 'retention') recent.clear();
         return true;
       }
-      case 'dropped':
-        this.counters.dropped += frame.data.count;
-        return true;
-      case 'hello':
-      case 'heartbeat':
-      case 'live':
-      case 'snapshot':
-        if (main) this.#advance(frame.cursor);
-        return main;
-      default:
-        return main;
-    }
-  }
+      if (name === 'dropped') counters.dropped += data.count;
+      else if (main && cursor !== undefined && (offsetOf(cursor) ?? Infinity) >= intake.offset)
+        intake.cursor = cursor;
+      return main || name === 'dropped';
+    },
+  };
+  return intake;
 
-  /** Takes an event from before the place of its connection, which it does not move. */
-  replayed({ offset = -1 }: WireEvent): void {
-    this.counters.received += 1;
-    if (offset > this.offset) this.#ahead.add(offset);
-  }
-
-  #event(event: WireEvent, cursor: string | undefined): boolean {
-    this.counters.received += 1;
-    const { offset } = event;
-    if (offset === undefined ? this.#seen(event.eventId) : offset <= this.offset) {
-      this.counters.duplicates += 1;
-      return false;
+  function takeEvent({ offset, eventId }: WireEvent, cursor: string | undefined): boolean {
+    counters.received += 1;
+    let isNew = offset === undefined ? !recent.has(eventId) : offset > intake.offset;
+    if (isNew) {
+      intake.cursor = cursor ?? intake.cursor;
+      if (offset === undefined) {
+        recent.add(eventId);
+        const [oldest] = recent;
+        if (recent.size > REMEMBERED) recent.delete(oldest as string);
+      } else {
+        intake.offset = offset;
+        isNew = !ahead.has(offset);
+        ahead.forEach((one) => one <= offset && ahead.delete(one));
+      }
     }
-    this.cursor = cursor ?? event.cursor ?? this.cursor;
-    if (offset === undefined) return true;
-    this.offset = offset;
-    const isNew = !this.#ahead.has(offset);
-    this.#ahead.forEach((one) => one <= offset && this.#ahead.delete(one));
-    if (!isNew) this.counters.duplicates += 1;
+    if (!isNew) counters.duplicates += 1;
     return isNew;
-  }
-
-  #advance(cursor: string | undefined): void {
-    if (cursor === undefined) return;
-    const offset = offsetOf(cursor);
-    if (offset !== undefined && offset < this.offset) return;
-    this.cursor = cursor;
-  }
-
-  #seen(eventId: string): boolean {
-    if (this.#recent.has(eventId)) return true;
-    this.#recent.add(eventId);
-    if (this.#recent.size > REMEMBERED) {
-      const [oldest] = this.#recent;
-      this.#recent.delete(oldest as string);
-    }
-    return false;
   }
 }

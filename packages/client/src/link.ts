@@ -11,16 +11,18 @@ import type { Frame, Goodbye, Replay } from './wire.js';
 
 export interface LinkOwner {
   /** The first frame is there. */
-  opened(link: Link): void;
-  frame(frame: Frame, link: Link): void;
+  opened(): void;
+  frame(frame: Frame): void;
   /** Data came long enough after the beginning. */
-  proved(link: Link): void;
+  proved(): void;
   /** Once, and nothing after it. */
-  ended(end: End, link: Link): void;
+  ended(end: End): void;
 }
 
 export interface Link {
   readonly request: StreamRequest;
+  /** Who is told; a probe that becomes the connection gets another. */
+  owner: LinkOwner;
   /** It has said something. */
   isOpen: boolean;
   isProved: boolean;
@@ -62,6 +64,7 @@ export function createLink(
 
   const link: Link = {
     request,
+    owner,
     isOpen: false,
     isProved: false,
     hasEnded: false,
@@ -92,7 +95,7 @@ export function createLink(
     suspected = false;
     if (link.isProved || !link.isOpen || now() - openedAt < settings.provedAfter) return;
     link.isProved = true;
-    owner.proved(link);
+    link.owner.proved();
   }
 
   function frame(frame: Frame): void {
@@ -105,17 +108,17 @@ export function createLink(
     if (!link.isOpen) {
       link.isOpen = true;
       openedAt = now();
-      owner.opened(link);
+      link.owner.opened();
       arm();
     }
-    if (!link.hasEnded) owner.frame(frame, link);
+    if (!link.hasEnded) link.owner.frame(frame);
     if (frame.name === 'goodbye') end(endOfGoodbye(frame.data));
   }
 
   function end(how: End): void {
     if (link.hasEnded) return;
     link.close();
-    owner.ended(how, link);
+    link.owner.ended(how);
   }
 
   /** When silence becomes death. */
@@ -145,10 +148,18 @@ export function createLink(
   }
 }
 
+/** What farewells that coming back as before does not change mean; any other is a loss. */
+const FINAL: Record<string, 'unauthorized' | 'refused'> = {
+  expired: 'unauthorized',
+  revoked: 'refused',
+  replaced: 'refused',
+};
+
 /** What the hub's own farewell means. */
-function endOfGoodbye({ reason, retryMs, fallback }: Goodbye): End {
-  const error = new RadialError(reason, `The hub closed the connection: ${reason}.`);
-  if (reason === 'expired') return { type: 'unauthorized', error };
-  if (reason === 'revoked' || reason === 'replaced') return { type: 'refused', error };
-  return { type: 'lost', cause: 'goodbye', floorMs: retryMs, poll: fallback === 'poll', error };
-}
+const endOfGoodbye = ({ reason, retryMs, fallback }: Goodbye): End => ({
+  type: FINAL[reason] ?? 'lost',
+  cause: 'goodbye',
+  floorMs: retryMs,
+  poll: fallback === 'poll',
+  error: new RadialError(reason, `The hub closed the connection: ${reason}.`),
+});

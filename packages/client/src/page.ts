@@ -3,6 +3,7 @@
  * Loaded on demand.
  */
 import type { Host } from './host.js';
+import { sendLate } from './probe.js';
 import { isOnline } from './status.js';
 
 /** @returns the function that stops listening */
@@ -14,7 +15,7 @@ export function watchPage({ connection, seat }: Host): () => void {
     target.addEventListener(type, callback, { signal: stop.signal });
   const wake = () => {
     seat.tabs?.check();
-    connection.send({ type: 'wake' });
+    sendLate(connection, { type: 'wake' });
   };
   // Connections and locks must be let go at once.
   const away = (reason: string) => () => {
@@ -27,7 +28,7 @@ export function watchPage({ connection, seat }: Host): () => void {
   };
   const network = () => {
     const type = isOnline() ? 'online' : 'offline';
-    if (isOnline() !== connection.machine.online) connection.send({ type });
+    if (isOnline() !== connection.machine.online) sendLate(connection, { type });
   };
   listen(window, 'online', network);
   listen(window, 'offline', network);

@@ -16,13 +16,8 @@ export function anyCovers(patterns: readonly string[], name: string): boolean {
   return patterns.some((pattern) => covers(pattern, name));
 }
 
-/** Whether a filter shows everything that is wanted. */
-export function shows(filter: Filter, want: Filter): boolean {
-  return (
-    want.channels.every((name) => anyCovers(filter.channels, name)) &&
-    want.types.every((name) => anyCovers(filter.types, name))
-  );
-}
+/** Filters that ask for the same in the same words have the same text. */
+export const words = ({ channels, types }: Filter): string => JSON.stringify([channels, types]);
 
 /** The same set without what another member covers, sorted, so that equal sets look equal. */
 export function simplify(patterns: Iterable<string>): string[] {

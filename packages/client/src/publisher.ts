@@ -69,7 +69,10 @@ export class Publisher {
   async publish(event: Record<string, any>, options: PublishOptions = {}): Promise<Published> {
     const envelope = envelopeOf(event);
     const done = await this.#onStream({ op: 'publish', event: envelope }, options.signal);
-    return done?.result ?? this.post(this.#settings.paths.publish, envelope, options);
+    return (
+      done?.result ??
+      this.post(this.#settings.paths.publish ?? '/api/sse/events', envelope, options)
+    );
   }
 
   async acknowledge(eventIds: readonly string[]): Promise<void> {

@@ -1,3 +1,7 @@
+/** Measures a connection for `getStats`. Loaded on demand. */
+import type { Link } from './link.js';
+import type { Stats } from './types.js';
+
 /** How good a connection is, by the same table as the hub: latency and missed heartbeats. */
 export type Quality = 'excellent' | 'good' | 'fair' | 'poor';
 
@@ -18,6 +22,18 @@ export class Measure {
     this.#base = Math.min(this.#base, difference);
     this.#samples.push(difference);
     if (this.#samples.length > SAMPLES) this.#samples.shift();
+  }
+
+  /** What the application sees of an open connection. */
+  stats(link: Link | null, now: number): Pick<Stats, 'latencyMs' | 'clockSkewMs' | 'quality'> {
+    const { lastByteAt = now, heartbeatMs = 0 } = link ?? {};
+    // Half a beat late is the network; more is a beat that was missed.
+    const beats = heartbeatMs > 0 ? Math.round((now - lastByteAt) / heartbeatMs) : 0;
+    return {
+      latencyMs: this.latencyMs,
+      clockSkewMs: this.skewMs,
+      quality: this.quality(Math.max(0, beats - 1)),
+    };
   }
 
   /** By how much our clock is ahead of the hub's, as far as that can be told. */

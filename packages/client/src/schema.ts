@@ -1,17 +1,16 @@
 /** Checks `eventData` against a schema of the application. Loaded on demand. */
-import type { DispatcherOptions, DispatcherOwner } from './dispatcher.js';
 import { RadialError } from './errors.js';
 import type { HubEvent, SchemaResult, StandardSchema } from './events.js';
+import type { Host } from './host.js';
 
 /**
- * Puts what the schema makes of the data in its place.
+ * Puts what the schema makes of the data in its place, and tells what is wrong with it.
  * @returns whether the event may go on; a promise where the schema takes its time
  */
 export function check(
   event: HubEvent,
   schema: StandardSchema,
-  { onInvalid }: DispatcherOptions,
-  owner: DispatcherOwner,
+  { options, handlerFailed }: Host,
 ): boolean | Promise<boolean> {
   const judge = (result: SchemaResult<unknown>) => {
     if (!result.issues) {
@@ -19,13 +18,10 @@ export function check(
       return true;
     }
     const message = result.issues.map((issue) => issue.message).join('; ');
-    owner.failed(new RadialError('invalid-event', `${event.type}: ${message}`), event);
-    return onInvalid === 'pass';
+    handlerFailed(new RadialError('invalid-event', `${event.type}: ${message}`), event);
+    return options.onInvalid === 'pass';
   };
-  const failed = (error: unknown) => {
-    owner.failed(error, event);
-    return false;
-  };
+  const failed = (error: unknown) => handlerFailed(error, event);
   try {
     const result = schema['~standard'].validate(event.eventData);
     return result instanceof Promise ? result.then(judge).catch(failed) : judge(result);

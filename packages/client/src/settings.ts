@@ -74,7 +74,6 @@ type WithDefaults =
   | 'maxReconnectAttempts'
   | 'enablePollingFallback'
   | 'heartbeatTimeout'
-  | 'pollingInterval'
   | 'probeInterval'
   | 'connectTimeout'
   | 'provedAfter'
@@ -88,17 +87,19 @@ type WithDefaults =
 export interface Settings
   extends
     Readonly<Required<Pick<ConnectionOptions, WithDefaults>>>,
-    Readonly<Pick<ConnectionOptions, 'getToken' | 'WebSocket' | 'EventSource'>> {
+    Readonly<
+      Pick<ConnectionOptions, 'getToken' | 'pollingInterval' | 'WebSocket' | 'EventSource'>
+    > {
   readonly baseUrl: () => Promise<string>;
   readonly backoff: Backoff;
   /** Names this page load to the other tabs; never stored. */
   readonly clientId: string;
   readonly identity: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
-  readonly paths: Paths;
+  readonly paths: Partial<Paths> & Pick<Paths, 'sse'>;
 }
 
-/** Fills in the defaults. Reads the globals at this moment, so that tests and pages may set them. */
+/** Fills in the defaults, except for those that only one part needs, which is loaded on demand. */
 export function settingsOf(options: ConnectionOptions): Settings {
   const { url, tenant, userId, sessionId } = options;
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
@@ -107,15 +108,12 @@ export function settingsOf(options: ConnectionOptions): Settings {
     maxReconnectAttempts: 3,
     enablePollingFallback: true,
     heartbeatTimeout: 60_000,
-    pollingInterval: 30_000,
     probeInterval: 45_000,
     connectTimeout: 10_000,
     provedAfter: 5_000,
     nativeEventSource: false,
     credentials: 'same-origin',
     fetch: (input, init) => globalThis.fetch(input, init),
-    WebSocket: globalThis.WebSocket,
-    EventSource: globalThis.EventSource,
     clock: systemClock,
     random: Math.random,
     ...(Object.fromEntries(given) as Partial<ConnectionOptions>),
@@ -124,13 +122,7 @@ export function settingsOf(options: ConnectionOptions): Settings {
     clientId: newId(),
     identity: { ...(userId && { userId }), ...(sessionId && { sessionId }) },
     headers: { ...(tenant && { 'radial-tenant': tenant }), ...options.headers },
-    paths: {
-      sse: '/api/sse/events',
-      websocket: '/api/ws',
-      poll: '/api/poll',
-      publish: '/api/sse/events',
-      ...options.paths,
-    },
+    paths: { sse: '/api/sse/events', ...options.paths },
   };
 }
 
@@ -143,7 +135,4 @@ function absolute(url = '/'): string {
 }
 
 /** A random id. Pages without a secure context have no `randomUUID`. */
-export function newId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
+export const newId = (): string => crypto.getRandomValues(new Uint32Array(4)).join('-');

@@ -6,7 +6,7 @@ import { Tabs } from './tabs.js';
 
 /** Begins to share; undefined where the platform cannot, and then the client is on its own. */
 export function createSharing(host: Host): Tabs | undefined {
-  const { options, settings, intake, connection, dispatcher } = host;
+  const { options, settings, intake, connection } = host;
   const locks = options.locks ?? globalThis.navigator?.locks;
   const Channel = options.BroadcastChannel ?? globalThis.BroadcastChannel;
   if (!locks || !Channel) return undefined;
@@ -22,8 +22,8 @@ export function createSharing(host: Host): Tabs | undefined {
     {
       want() {
         // The connection of another tab cannot give what only this one asks for.
-        if (isFollower) dispatcher.additions.forEach((one) => skip(one, 'shared', host));
-        return host.wish();
+        if (isFollower) host.additions().forEach((one) => skip(one, 'shared', host));
+        return host.filter();
       },
       beginsElsewhere: () => startAt !== 'now' || snapshot.length > 0,
       place: () => intake,
@@ -34,7 +34,7 @@ export function createSharing(host: Host): Tabs | undefined {
       follow(state) {
         host.follow(state);
         isFollower = true;
-        if (dispatcher.additions.length > 0) host.refilter();
+        if (host.additions().length > 0) host.refilter();
         connection.send({ type: 'pause', reason: BY_LEADER });
       },
       frame(frame) {

@@ -34,22 +34,17 @@ export function createSseParser(
   let size = 0;
 
   function line(text: string): void {
-    if (text === '') return dispatch();
     // A line that begins with a colon is a comment: a field without a name.
     const [, field, value = ''] = /^([^:]*):? ?(.*)$/s.exec(text) ?? [];
-    if (field === 'data') {
-      data.push(value);
-      size += value.length;
-    } else if (field === 'event') event = value;
+    if (text === '') {
+      if (data.length > 0 || id !== undefined) onMessage({ event, data: data.join('\n'), id });
+      event = '';
+      id = undefined;
+      data = [];
+      size = 0;
+    } else if (field === 'data') data.push(value);
+    else if (field === 'event') event = value;
     else if (field === 'id' && !value.includes('\0')) id = value;
-  }
-
-  function dispatch(): void {
-    if (data.length > 0 || id !== undefined) onMessage({ event, data: data.join('\n'), id });
-    event = '';
-    id = undefined;
-    data = [];
-    size = 0;
   }
 
   return (chunk) => {
@@ -58,16 +53,12 @@ export function createSseParser(
     // A line feed that follows a carriage return of the chunk before ends the same line.
     if (sawCarriageReturn && text.startsWith('\n')) text = text.slice(1);
     sawCarriageReturn = text.endsWith('\r');
+    size += text.length;
     // Only the new text is searched, so that one long line in many chunks stays linear.
-    let start = 0;
-    const ends = /\r\n|\r|\n/g;
-    for (let end = ends.exec(text); end; end = ends.exec(text)) {
-      line(rest + text.slice(start, end.index));
-      rest = '';
-      start = ends.lastIndex;
-    }
-    rest += text.slice(start);
-    if (rest.length + size > MAX_BLOCK_CHARS)
-      throw new RangeError('an event of the stream is too large');
+    const lines = text.split(/\r\n?|\n/);
+    lines[0] = rest + lines[0];
+    rest = lines.pop() as string;
+    lines.forEach(line);
+    if (size > MAX_BLOCK_CHARS) throw new RangeError('an event of the stream is too large');
   };
 }

@@ -1,22 +1,23 @@
 /** The state of a client as one frozen object, and its numbers. */
-import type { Connection } from './connection.js';
-import type { Machine, Status } from './machine/types.js';
-import type { Measure } from './quality.js';
+import type { Host } from './host.js';
+import type { Status } from './machine/types.js';
 import type { ConnectionState, Stats } from './types.js';
 
 /** What an application may want to see of what happened so far. */
-export class Counters {
-  lastConnected: number | null = null;
-  lastHeartbeat: number | null = null;
-  lastEventAt: number | null = null;
-  reconnects = 0;
-  fallbacks = 0;
-  received = 0;
-  duplicates = 0;
-  gaps = 0;
-  dropped = 0;
-  handlerErrors = 0;
-}
+export const newCounters = () => ({
+  lastConnected: null as number | null,
+  lastHeartbeat: null as number | null,
+  lastEventAt: null as number | null,
+  reconnects: 0,
+  fallbacks: 0,
+  received: 0,
+  duplicates: 0,
+  gaps: 0,
+  dropped: 0,
+  handlerErrors: 0,
+});
+
+export type Counters = ReturnType<typeof newCounters>;
 
 export const isOnline = (): boolean => globalThis.navigator?.onLine !== false;
 
@@ -27,55 +28,50 @@ export const isOpen = ({ status }: { status: Status }): boolean =>
 /** Why a tab has no connection of its own while another has one for it. */
 export const BY_LEADER = 'tabs';
 
-/**
- * The state of a machine, seen from outside.
- * @param shared the leader's state, or null before one was heard; undefined where tabs share nothing
- */
+/** The state of a client, seen from outside; `before` is what it was. */
 export function stateOf(
-  { machine, nextRetryAt }: Pick<Connection, 'machine' | 'nextRetryAt'>,
-  shared: ConnectionState | null | undefined,
-  tab: string | undefined,
-  since: number,
+  { connection, seat, settings }: Pick<Host, 'connection' | 'seat' | 'settings'>,
+  before?: ConnectionState,
 ): ConnectionState {
-  const { status, transport, attempt, online, paused, error, wanted } = machine;
-  const role = tab === 'leader' || tab === 'follower' ? tab : 'solo';
-  const waits = shared !== undefined && wanted && isLedOnly(machine);
+  const { machine, nextRetryAt } = connection;
+  const { status, transport, attempt, online, error } = machine;
+  const { led, tabs } = seat;
+  const paused = machine.paused.filter((reason) => reason !== BY_LEADER);
+  const role = tabs?.role;
   const idle = status === 'disconnected' || status === 'failed';
-  const own = { status, transport: idle ? null : transport, attempt, nextRetryAt, error };
-  // Put away, it has no attempt, wait or error of its own.
-  const led = { ...own, status: 'connecting', ...shared, transport: 'shared' } as const;
-  return Object.freeze({
-    ...(waits ? led : own),
-    role,
-    since,
+  const state = {
+    status,
+    transport: idle ? null : transport,
+    attempt,
+    nextRetryAt,
+    error,
+    // Put away for another tab, it has no attempt, wait or error of its own.
+    ...(led !== undefined &&
+      machine.wanted &&
+      machine.paused.length === 1 &&
+      paused.length === 0 &&
+      ({ status: 'connecting', ...led, transport: 'shared' } as const)),
+    role: role === 'leader' || role === 'follower' ? role : ('solo' as const),
     online,
-    paused: paused.filter((reason) => reason !== BY_LEADER),
-  });
+    paused,
+  };
+  const since = state.status === before?.status ? before.since : settings.clock.now();
+  return Object.freeze({ ...state, since });
 }
 
-const isLedOnly = ({ paused }: Machine): boolean => paused.length === 1 && paused[0] === BY_LEADER;
-
-export function statsOf(
-  state: ConnectionState,
-  { main }: Connection,
-  counters: Counters,
-  measure: Measure | undefined,
-  queued: number,
-  now: number,
-): Stats {
-  const { status, transport, attempt } = state;
-  // Half a beat late is the network; more is a beat that was missed.
-  const beats = main && main.heartbeatMs > 0 ? (now - main.lastByteAt) / main.heartbeatMs : 0;
-  const missed = Math.max(0, Math.round(beats) - 1);
+export function statsOf({ state, connection, intake, measure, queued, settings }: Host): Stats {
+  const { status, transport, attempt } = state();
   return {
-    ...counters,
+    latencyMs: null,
+    clockSkewMs: 0,
+    quality: 'good',
+    ...measure?.stats(connection.main, settings.clock.now()),
+    ...(!isOpen({ status }) && { quality: 'poor' }),
+    ...intake.counters,
     state: status,
     transport,
     isPolling: status === 'polling',
     reconnectAttempts: attempt,
-    latencyMs: measure?.latencyMs ?? null,
-    clockSkewMs: measure?.skewMs ?? 0,
-    quality: isOpen(state) ? (measure?.quality(missed) ?? 'good') : 'poor',
-    queued,
+    queued: queued(),
   };
 }

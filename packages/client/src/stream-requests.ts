@@ -6,9 +6,12 @@ import { backoffMs } from './backoff.js';
 import { createTimer } from './clock.js';
 import type { Addition, Connection, ConnectionOwner } from './connection.js';
 import type { Link } from './link.js';
-import { shows, type Filter } from './pattern.js';
+import { words, type Filter } from './pattern.js';
+import { sendLate } from './probe.js';
+import { shows } from './shows.js';
 import type { Settings } from './settings.js';
 import { accepted, httpRequest } from './transport/transport.js';
+import type { Replay } from './wire.js';
 
 /** The subscriptions that a stream was asked for: they are taken away in the same words. */
 const made = new WeakMap<Link, Filter[]>();
@@ -60,42 +63,42 @@ async function change(
   await post('/api/sse/subscriptions', request.token, body, request.base, settings);
 }
 
-const sameWords = (a: Filter) => (b: Filter) =>
-  JSON.stringify([a.channels, a.types]) === JSON.stringify([b.channels, b.types]);
-
 /** Makes a stream show what is wanted: more at once, less after a while. */
-export function fit(link: Link, connection: Connection): void {
-  const { owner, settings } = connection;
+export function fit(link: Link, connection: Connection, owner: ConnectionOwner): void {
+  const { settings } = owner;
   if (link !== connection.main) return;
   for (const one of owner.additions()) {
     if (one.asked === link || !link.isOpen) continue;
     one.asked = link;
-    void addFrom(one, link, owner, settings).then((isKnown) => {
+    void inTurn(link, () => add(one, link, owner)).then((isKnown) => {
       if (isKnown) connection.refilter();
-      else if (link === connection.main) connection.reopen();
+      else if (link === connection.main) void connection.open('connect');
     });
   }
   const wish = owner.wish();
-  if (!shows(link.request, wish)) return refit(link, connection);
+  if (!shows(link.request, wish)) return refit(link, connection, owner);
   if (shows(wish, link.request)) return;
-  link.narrowing ??= createTimer(settings.clock, () => refit(link, connection));
+  link.narrowing ??= createTimer(settings.clock, () => refit(link, connection, owner));
   link.narrowing.ensure(NARROW_AFTER_MS);
 }
 
 /** Changes the filter of the open stream, or opens one with the other filter. */
-function refit(link: Link, connection: Connection): void {
-  const { owner, settings } = connection;
+function refit(link: Link, connection: Connection, owner: ConnectionOwner): void {
   link.narrowing?.clear();
-  connection.endProbe();
-  if (link.connectionId === undefined) return connection.reopen();
+  if (connection.machine.probing) {
+    // A probe would begin with the filter of before.
+    connection.probe?.({ do: 'close' });
+    sendLate(connection, { type: 'probeLost' });
+  }
+  if (link.connectionId === undefined) return void connection.open('connect');
   const { channels, types } = owner.wish();
-  exchange(link, { channels, types }, settings).then(
+  exchange(link, { channels, types }, owner.settings).then(
     () => {
       Object.assign(link.request, { channels, types });
       owner.refitted();
       connection.refilter();
     },
-    () => void (link === connection.main && connection.reopen()),
+    () => void (link === connection.main && connection.open('connect')),
   );
 }
 
@@ -113,31 +116,31 @@ function inTurn<T>(link: Link, act: () => Promise<T>): Promise<T> {
 const exchange = (link: Link, filter: Filter, settings: Settings): Promise<void> =>
   inTurn(link, async () => {
     const before = madeOn(link);
-    const isSame = sameWords(filter);
-    const others = before.filter((one) => !isSame(one));
+    const others = before.filter((one) => words(one) !== words(filter));
     const isThere = others.length < before.length;
     if (isThere && others.length === 0) return;
     made.set(link, [filter]);
     await change(link, isThere ? undefined : filter, others, settings);
   });
 
+/** Gives the application what only an addition shows, from before the place of the stream. */
+function replay({ events, gaps = [] }: Omit<Replay, 'done'>, owner: ConnectionOwner): void {
+  const { intake } = owner;
+  gaps.forEach((gap) => owner.gap(gap));
+  for (const event of events) {
+    const { offset = -1 } = event;
+    intake.counters.received += 1;
+    if (offset > intake.offset) intake.ahead.add(offset);
+    owner.deliver(event);
+  }
+}
+
 /**
  * Adds what a subscription asks for, and what only it shows from before the stream's place.
  * @returns false if nobody answered, so that only a new stream has a known filter
  */
-const addFrom = (
-  one: Addition,
-  link: Link,
-  owner: Pick<ConnectionOwner, 'replay'>,
-  settings: Settings,
-): Promise<boolean> => inTurn(link, () => add(one, link, owner, settings));
-
-async function add(
-  one: Addition,
-  link: Link,
-  owner: Pick<ConnectionOwner, 'replay'>,
-  settings: Settings,
-): Promise<boolean> {
+async function add(one: Addition, link: Link, owner: ConnectionOwner): Promise<boolean> {
+  const { settings } = owner;
   const { channels = link.request.channels, types, start } = one;
   if (start && link.connectionId === undefined) skip(one, 'transport', owner);
   if (!one.start) return true;
@@ -150,7 +153,7 @@ async function add(
       if (isWanted && place) one.start = { lastEventId: place };
       one.unanswered = 0;
       if (done) one.start = undefined;
-      if (isWanted) owner.replay(events, gaps);
+      if (isWanted) replay({ events, gaps }, owner);
       if (done) resolve();
     };
   });
@@ -180,16 +183,16 @@ const pause = (attempt: number, { clock, backoff, random }: Settings): Promise<v
   });
 
 /** Gives up what is before the place of a subscription, where nobody can show it, and says so. */
-export function skip(one: Addition, reason: string, owner: Pick<ConnectionOwner, 'replay'>): void {
+export function skip(one: Addition, reason: string, owner: ConnectionOwner): void {
   if (!one.start) return;
   const from = one.start['lastEventId'] ?? null;
   one.start = undefined;
-  owner.replay([], [{ reason, scope: 'all', from, to: null }]);
+  replay({ events: [], gaps: [{ reason, scope: 'all', from, to: null }] }, owner);
 }
 
 /** Gives the open stream a newer credential; without one the hub will say goodbye. */
-export async function renew(connection: Connection): Promise<void> {
-  const { main: link, settings } = connection;
+export async function renew(connection: Connection, settings: Settings): Promise<void> {
+  const { main: link } = connection;
   if (!link || !settings.getToken) return;
   const token = await connection.token('expiring');
   if (link !== connection.main || token === null) return;

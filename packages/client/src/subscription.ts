@@ -1,9 +1,8 @@
 /** One handler and what waits for it. */
-import type { Batch } from './batch.js';
-import type { Clock } from './clock.js';
 import type { Addition } from './connection.js';
-import type { AnyHandler, DispatcherOwner } from './dispatcher.js';
+import type { AnyHandler } from './dispatcher.js';
 import type { HubEvent } from './events.js';
+import type { Host } from './host.js';
 import type { SubscribeOptions } from './types.js';
 import { startOf } from './wish.js';
 
@@ -18,115 +17,95 @@ export interface BatchOptions {
 /** What a schema said of an event, or will say; undefined where there is none. */
 export type Validity = boolean | Promise<boolean> | undefined;
 
-export class Subscription implements Addition {
-  readonly types: readonly string[];
-  readonly channels: readonly string[] | undefined;
+export interface Subscription extends Addition {
   readonly handler: AnyHandler;
-  /** Where it goes on, until it has everything from before the connection's place. */
-  start: Addition['start'];
-  asked?: object;
   /** Events that this handler has not finished. */
-  queued = 0;
-  /** What was given up, counted so that it cannot finish later. */
-  #round = 0;
-  /** The last thing that waits, by event type: handlers of one type run one after the other. */
-  readonly #tails = new Map<string, Promise<boolean>>();
-  readonly #batch: Promise<Batch> | undefined;
-  readonly #maxQueued: number;
-  readonly #owner: DispatcherOwner;
-
-  constructor(
-    types: readonly string[],
-    handler: AnyHandler,
-    { channels, batch, startAt }: SubscribeOptions,
-    maxQueued: number,
-    clock: Clock,
-    owner: DispatcherOwner,
-  ) {
-    this.types = types;
-    this.channels = typeof channels === 'string' ? [channels] : channels;
-    this.handler = handler;
-    this.start = startOf(startAt);
-    this.#maxQueued = maxQueued;
-    this.#owner = owner;
-    if (!batch) return;
-    const run = (events: HubEvent[]) => this.#call(events, events[0] as HubEvent);
-    this.#batch = import('./batch.js').then(
-      ({ Batch }) => new Batch(run, batch === true ? {} : batch, clock),
-    );
-  }
-
+  queued: number;
   /**
    * Runs the handler with this event, after what is before it.
    * @returns whether it succeeded, as a promise if that is not known yet
    */
-  push(event: HubEvent, valid: Validity): boolean | Promise<boolean> {
-    if (valid === false) return true;
-    if (this.queued >= this.#maxQueued) {
-      this.close();
-      this.#owner.overflowed();
-    }
-    const { type } = event;
-    const tail = this.#tails.get(type);
-    if (this.#batch) {
-      const failed = (error: unknown) => this.#failed(error, event);
-      // A batch that cannot be loaded is a handler that failed.
-      return this.#wait(this.#batch.then((batch) => batch.take(event, valid)).catch(failed));
-    }
-    if (!tail && !(valid instanceof Promise)) {
-      const done = this.#call(event, event);
-      return done instanceof Promise ? this.#queue(type, done) : done;
-    }
-    const round = this.#round;
-    const isOver = async () => round !== this.#round || (await valid) === false;
-    const before = tail ?? Promise.resolve(true);
-    return this.#queue(
-      type,
-      before.then(isOver).then((over) => over || this.#call(event, event)),
+  push(event: HubEvent, valid: Validity): boolean | Promise<boolean>;
+  /** What waits is not handled any more; what runs is still waited for. */
+  close(): void;
+}
+
+const MAX_QUEUED = 10_000;
+
+export function createSubscription(
+  types: readonly string[],
+  handler: AnyHandler,
+  { channels, batch: batching, startAt }: SubscribeOptions,
+  { settings, options, handlerFailed, overflowed }: Host,
+): Subscription {
+  /** What was given up, counted so that it cannot finish later. */
+  let round = 0;
+  /** The last thing that waits, by event type: handlers of one type run one after the other. */
+  const tails = new Map<string, Promise<boolean>>();
+  const batch =
+    batching &&
+    import('./batch.js').then(
+      ({ Batch }) =>
+        new Batch(
+          (events) => call(events, events[0] as HubEvent),
+          batching === true ? {} : batching,
+          settings.clock,
+        ),
     );
-  }
+  const subscription: Subscription = {
+    types,
+    channels: typeof channels === 'string' ? [channels] : channels,
+    handler,
+    start: startOf(startAt),
+    queued: 0,
+    push(event, valid) {
+      if (valid === false) return true;
+      if (subscription.queued >= (options.maxQueued ?? MAX_QUEUED)) {
+        subscription.close();
+        overflowed();
+      }
+      const { type } = event;
+      const tail = tails.get(type);
+      const began = round;
+      const isOver = async () => round !== began || (await valid) === false;
+      const done = batch
+        ? // A batch that cannot be loaded is a handler that failed.
+          batch.then((batch) => batch.take(event, valid)).catch((e) => handlerFailed(e, event))
+        : tail || valid instanceof Promise
+          ? Promise.resolve(tail)
+              .then(isOver)
+              .then((over) => over || call(event, event))
+          : call(event, event);
+      if (!(done instanceof Promise)) return done;
+      subscription.queued += 1;
+      const run = done.then((ok) => {
+        if (round === began) subscription.queued -= 1;
+        if (tails.get(type) === run) tails.delete(type);
+        return ok;
+      });
+      tails.set(type, run);
+      return run;
+    },
+    close() {
+      round += 1;
+      subscription.queued = 0;
+      // A batch that could not be loaded is reported with the events that wanted it.
+      if (batch)
+        batch.then(
+          (batch) => batch.clear(),
+          () => {},
+        );
+    },
+  };
+  return subscription;
 
-  #queue(type: string, run: Promise<boolean>): Promise<boolean> {
-    const tail = this.#wait(run).finally(() => {
-      if (this.#tails.get(type) === tail) this.#tails.delete(type);
-    });
-    this.#tails.set(type, tail);
-    return tail;
-  }
-
-  /** Counts what waits. */
-  #wait(run: Promise<boolean>): Promise<boolean> {
-    const round = this.#round;
-    this.queued += 1;
-    return run.then((ok) => {
-      if (round === this.#round) this.queued -= 1;
-      return ok;
-    });
-  }
-
-  #call(argument: unknown, event: HubEvent): boolean | Promise<boolean> {
-    const failed = (error: unknown) => this.#failed(error, event);
+  function call(argument: unknown, event: HubEvent): boolean | Promise<boolean> {
+    const failed = (error: unknown) => handlerFailed(error, event);
     try {
-      const result = this.handler(argument);
+      const result = handler(argument);
       return result instanceof Promise ? result.then(() => true, failed) : true;
     } catch (error) {
       return failed(error);
     }
-  }
-
-  #failed(error: unknown, event: HubEvent): boolean {
-    this.#owner.failed(error, event);
-    return false;
-  }
-
-  /** What waits is not handled any more; what runs is still waited for. */
-  close(): void {
-    this.#round += 1;
-    this.queued = 0;
-    // A batch that could not be loaded is reported with the events that wanted it.
-    this.#batch?.then(
-      (batch) => batch.clear(),
-      () => {},
-    );
   }
 }

@@ -4,42 +4,42 @@ import { BY_LEADER } from './status.js';
 import type { Tabs } from './tabs.js';
 import type { ConnectionState } from './types.js';
 
-export class TabSeat {
+export interface TabSeat {
   tabs: Tabs | undefined;
   /** The leader's state, null before it is known; undefined while this tab has its own connection. */
   led: ConnectionState | null | undefined;
-  /** Counts how often it was taken or left, so that who has left does not join late. */
-  #round = 0;
-  readonly #host: () => Host;
-
-  constructor(host: () => Host) {
-    this.#host = host;
-  }
-
   /** Shares a connection with other tabs, if the application wants. */
-  take(): void {
-    const { options, connection } = this.#host();
-    const { getToken, share = !getToken && 'document' in globalThis } = options;
-    if (!share || this.tabs || this.led === null) return;
-    const round = (this.#round += 1);
-    this.led = null;
-    connection.send({ type: 'pause', reason: BY_LEADER });
-    const join = async () => {
-      const { createSharing } = await import('./sharing.js');
-      if (round !== this.#round) return;
-      this.tabs = createSharing(this.#host());
-      if (!this.tabs) this.leave();
-    };
-    join().catch(() => round === this.#round && this.leave());
-  }
-
+  take(): void;
   /** Goes back to a connection of its own. */
-  leave(): void {
-    const { tabs } = this;
-    this.#round += 1;
-    this.tabs = undefined;
-    this.led = undefined;
-    tabs?.stop();
-    this.#host().connection.send({ type: 'resume', reason: BY_LEADER });
-  }
+  leave(): void;
+}
+
+export function createSeat(host: Host): TabSeat {
+  /** Counts how often it was taken or left, so that who has left does not join late. */
+  let round = 0;
+  const seat: TabSeat = {
+    tabs: undefined,
+    led: undefined,
+    take() {
+      const { getToken, share = !getToken && 'document' in globalThis } = host.options;
+      if (!share || seat.tabs || seat.led === null) return;
+      const began = (round += 1);
+      seat.led = null;
+      host.connection.send({ type: 'pause', reason: BY_LEADER });
+      import('./sharing.js')
+        .then(({ createSharing }) => {
+          if (began === round) seat.tabs = createSharing(host);
+        })
+        .catch(() => {})
+        .then(() => began === round && !seat.tabs && seat.leave());
+    },
+    leave() {
+      const { tabs } = seat;
+      round += 1;
+      seat.tabs = seat.led = undefined;
+      tabs?.stop();
+      host.connection.send({ type: 'resume', reason: BY_LEADER });
+    },
+  };
+  return seat;
 }

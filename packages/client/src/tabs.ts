@@ -6,7 +6,8 @@
  */
 import { createTimer, type Clock, type Timer } from './clock.js';
 import { RadialError } from './errors.js';
-import { shows, type Filter } from './pattern.js';
+import type { Filter } from './pattern.js';
+import { shows } from './shows.js';
 import { isOpen } from './status.js';
 import type { ConnectionState } from './types.js';
 import { offsetOf, type Frame } from './wire.js';

@@ -1,7 +1,7 @@
 /**
- * The state machine of a connection: for every state and every event, what becomes of it. The
- * table is complete by its type, so that a new state or event does not compile before each of its
- * cells is decided. `docs/states.md` draws it.
+ * The state machine of a connection: for every event and every state, what becomes of it. With the
+ * rows of `late.ts` the table is complete by its type, so that a new state or event does not
+ * compile before each of its cells is decided. `docs/states.md` draws it.
  */
 import {
   connect,
@@ -10,90 +10,58 @@ import {
   fallback,
   lost,
   missing,
-  offline,
-  online,
   opened,
   pause,
-  probeDue,
-  probeLost,
-  probeProved,
   proved,
   reconnect,
   refused,
   resume,
   stay,
   unauthorized,
-  wake,
 } from './transitions.js';
-import type { Machine, MachineEvent, MachineEvents, Status, Step } from './types.js';
+import type {
+  EarlyEventName,
+  Machine,
+  MachineEvent,
+  MachineEventName,
+  Rows,
+  Status,
+  Step,
+} from './types.js';
 
-type Row = { readonly [E in keyof MachineEvents]: (m: Machine, event: MachineEvents[E]) => Step };
+/** Which cell of a row a state has: there is no connection, one is opened, one is open. */
+export const COLUMNS: { readonly [S in Status]: 0 | 1 | 2 } = {
+  disconnected: 0,
+  failed: 0,
+  connecting: 1,
+  reconnecting: 1,
+  connected: 2,
+  polling: 2,
+};
 
-/** What only concerns somebody who has, or is opening, a connection. */
-const idle = {
-  disconnect: stay,
-  opened: stay,
-  proved: stay,
-  lost: stay,
-  unauthorized: stay,
-  missing: stay,
-  refused: stay,
-  due: stay,
-  probeDue: stay,
-  probeProved: stay,
-  probeLost: stay,
-  online,
-  offline,
-  wake: stay,
-  pause,
-  resume,
-  fallback,
-} satisfies Partial<Row>;
-
-const opening = {
-  connect: stay,
-  disconnect,
-  reconnect,
-  opened,
-  proved: stay,
-  lost,
-  unauthorized,
-  missing,
-  refused,
-  due,
-  probeDue: stay,
-  probeProved: stay,
-  probeLost: stay,
-  online,
-  offline,
-  wake,
-  pause,
-  resume,
-  fallback,
-} satisfies Row;
-
-const open = {
-  ...opening,
-  opened: stay,
-  proved,
-  due: stay,
-  probeDue,
-  probeProved,
-  probeLost,
-} satisfies Row;
-
-/** Every state, every event. */
-export const TABLE: { readonly [S in Status]: Row } = {
-  disconnected: { ...idle, connect, disconnect, reconnect: connect },
-  failed: { ...idle, connect, disconnect, reconnect: connect },
-  connecting: opening,
-  reconnecting: opening,
-  connected: open,
-  polling: open,
+/** Every early event, every state. */
+export const TABLE: Rows<EarlyEventName> = {
+  connect: [connect, stay, stay],
+  disconnect: [disconnect, disconnect, disconnect],
+  reconnect: [connect, reconnect, reconnect],
+  opened: [stay, opened, stay],
+  proved: [stay, stay, proved],
+  lost: [stay, lost, lost],
+  unauthorized: [stay, unauthorized, unauthorized],
+  missing: [stay, missing, missing],
+  refused: [stay, refused, refused],
+  due: [stay, due, stay],
+  pause: [pause, pause, pause],
+  resume: [resume, resume, resume],
+  fallback: [fallback, fallback, fallback],
 };
 
 /** `(state, event) -> [state, effects]`. Pure: the same input gives the same step. */
-export function reduce(machine: Machine, event: MachineEvent): Step {
-  const cell = TABLE[machine.status][event.type] as (m: Machine, e: MachineEvent) => Step;
+export function reduce<N extends MachineEventName = EarlyEventName>(
+  machine: Machine,
+  event: MachineEvent<N>,
+  rows = TABLE as Rows<N>,
+): Step {
+  const cell = rows[event.type][COLUMNS[machine.status]];
   return cell(machine, event);
 }

@@ -97,9 +97,14 @@ export interface MachineEvents {
 }
 
 export type MachineEventName = keyof MachineEvents;
-export type MachineEvent = {
-  [E in MachineEventName]: { readonly type: E } & MachineEvents[E];
-}[MachineEventName];
+export type MachineEvent<N extends MachineEventName = MachineEventName> = {
+  [E in N]: { readonly type: E } & MachineEvents[E];
+}[N];
+
+/** What only happens to a client that has loaded more than it needs for its first connection. */
+export type LateEventName =
+  'probeDue' | 'probeProved' | 'probeLost' | 'online' | 'offline' | 'wake';
+export type EarlyEventName = Exclude<MachineEventName, LateEventName>;
 
 /** What the machine asks its surroundings to do. */
 export type Effect =
@@ -120,32 +125,46 @@ export type Effect =
 
 export type Step = readonly [Machine, readonly Effect[]];
 
+type Cell<E> = (m: Machine, event: E) => Step;
+
+/** For each event, what it does while there is no connection, while one is opened, and while one is open. */
+export type Rows<N extends MachineEventName> = {
+  readonly [E in N]: readonly [
+    Cell<MachineEvents[E]>,
+    Cell<MachineEvents[E]>,
+    Cell<MachineEvents[E]>,
+  ];
+};
+
+/** What a machine that nothing is held against has. */
+export const FRESH = {
+  probing: null,
+  attempt: 0,
+  strikes: 0,
+  waiting: false,
+  held: false,
+  renewed: false,
+  error: null,
+} satisfies Partial<Machine>;
+
 /** The machine before anything has happened. */
-export function initialMachine(
+export const initialMachine = (
   { transports, maxReconnectAttempts, enablePollingFallback }: MachineSettings,
   online: boolean,
-): Machine {
-  const order = transports.length > 0 ? transports : (['sse'] as const);
-  return {
+): Machine =>
+  best({
+    ...FRESH,
     status: 'disconnected',
     wanted: false,
     paused: [],
-    order,
+    order: transports,
     missing: [],
     pollingMode: enablePollingFallback ? 'on' : 'off',
-    transport: order.find((name) => enablePollingFallback || name !== 'polling') ?? 'sse',
-    probing: null,
+    transport: 'sse',
     probes: 0,
-    attempt: 0,
-    strikes: 0,
     maxStrikes: maxReconnectAttempts,
-    waiting: false,
-    held: false,
-    renewed: false,
     online,
-    error: null,
-  };
-}
+  });
 
 /** What an application decides. */
 export interface MachineSettings {
@@ -155,12 +174,13 @@ export interface MachineSettings {
 }
 
 /** The transports that may be used now, best first. */
-export function ladder(machine: Machine): readonly TransportName[] {
-  if (machine.pollingMode === 'force') return ['polling'];
-  const allowed = machine.order.filter(
-    (name) => name !== 'polling' || machine.pollingMode === 'on',
-  );
+export function ladder({ pollingMode, order, missing }: Machine): readonly TransportName[] {
+  if (pollingMode === 'force') return ['polling'];
+  const allowed = order.filter((name) => name !== 'polling' || pollingMode === 'on');
   // Who forbids the only transport that there is gets the one that every hub has.
   const rungs: readonly TransportName[] = allowed.length > 0 ? allowed : ['sse'];
-  return rungs.filter((name) => !machine.missing.includes(name));
+  return rungs.filter((name) => !missing.includes(name));
 }
+
+/** The machine with the best transport that may be used. */
+export const best = (m: Machine): Machine => ({ ...m, transport: ladder(m)[0] ?? m.transport });

@@ -33,7 +33,7 @@ export class EventSourceClient implements Transport {
     const query = streamQuery(request, settings);
     if (request.token !== null) query.set('ticket', await ticket(request, settings));
     if (this.#closed) return;
-    const Source = settings.EventSource;
+    const Source = settings.EventSource ?? globalThis.EventSource;
     if (!Source) throw new RadialError('unreachable', 'There is no EventSource here.');
     const source = new Source(`${request.base}${settings.paths.sse}?${query}`, {
       withCredentials: settings.credentials === 'include',

@@ -1,6 +1,7 @@
 /** Long polling: the same events and places as a stream, one answer after the other. */
 import { RadialError } from '../errors.js';
 import { createTimer, type Timer } from '../clock.js';
+import { pollingIntervalOf } from '../polling-interval.js';
 import type { Settings } from '../settings.js';
 import type { Gap, PollingPolicy, SnapshotPart, WireEvent } from '../wire.js';
 import {
@@ -51,7 +52,7 @@ export class PollingClient implements Transport {
   }
 
   async #run(): Promise<void> {
-    const { clock, pollingInterval } = this.#settings;
+    const { clock } = this.#settings;
     // The first answer comes at once, so that it is known soon whether polling works.
     let waitSeconds = 0;
     let short = false;
@@ -65,7 +66,7 @@ export class PollingClient implements Transport {
         this.#take(answer, first);
         waitSeconds = short ? 0 : LONG_WAIT_S;
         if (short && (answer.events ?? []).length === 0)
-          await this.#wait(answer.polling?.intervalMs ?? pollingInterval);
+          await this.#wait(answer.polling?.intervalMs ?? pollingIntervalOf(this.#settings));
       } catch (error) {
         // Something between here and the hub does not let a request last: ask, but do not wait.
         const cut = waitSeconds > 0 && clock.now() - began >= CUT_AFTER_MS;
@@ -84,7 +85,7 @@ export class PollingClient implements Transport {
     const query = streamQuery({ ...this.#request, cursor: this.#cursor }, settings);
     query.set('wait', `${waitSeconds}s`);
     const init = httpRequest(settings, this.#request.token, { accept: 'application/json' });
-    const url = `${this.#request.base}${settings.paths.poll}?${query}`;
+    const url = `${this.#request.base}${settings.paths.poll ?? '/api/poll'}?${query}`;
     const { signal } = this.#abort;
     const response = await accepted(await settings.fetch(url, { ...init, signal }));
     const answer = await response.json().catch(() => undefined);

@@ -61,14 +61,14 @@ export class WebSocketClient implements Transport {
       this.close();
       sink.end(how);
     };
-    const Socket = settings.WebSocket;
+    const Socket = settings.WebSocket ?? globalThis.WebSocket;
     // A socket has no header that could say which of a credential's tenants is meant.
     if (!Socket || 'radial-tenant' in settings.headers) {
       const error = new RadialError('not-found', 'There is no WebSocket, or none for a tenant.');
       return end({ type: 'missing', error });
     }
     const query = new URLSearchParams({ clientId: request.clientId });
-    const url = `${request.base.replace(/^http/, 'ws')}${settings.paths.websocket}?${query}`;
+    const url = `${request.base.replace(/^http/, 'ws')}${settings.paths.websocket ?? '/api/ws'}?${query}`;
     let socket: WebSocket;
     try {
       socket = this.#socket = new Socket(url, 'radial.v1');

@@ -1,6 +1,7 @@
 /** The numbers that people expect: defaults, waits, and how good a connection is. */
 import { expect, test } from 'vitest';
 import { backoffMs, DEFAULT_BACKOFF } from '../../src/backoff.js';
+import { pollingIntervalOf } from '../../src/polling-interval.js';
 import { Measure } from '../../src/quality.js';
 import { settingsOf } from '../../src/settings.js';
 import { seeded } from '../random.js';
@@ -11,7 +12,6 @@ test('options have the defaults that are documented, also where they are undefin
     maxReconnectAttempts: 3,
     enablePollingFallback: true,
     heartbeatTimeout: 60_000,
-    pollingInterval: 30_000,
     backoff: { minMs: 1_000, maxMs: 30_000 },
     nativeEventSource: false,
     credentials: 'same-origin',
@@ -21,8 +21,11 @@ test('options have the defaults that are documented, also where they are undefin
   expect(settingsOf(nothing)).toMatchObject(defaults);
   expect(settingsOf({ heartbeatTimeout: 5, paths: { sse: '/x' } })).toMatchObject({
     heartbeatTimeout: 5,
-    paths: { sse: '/x', poll: '/api/poll' },
+    paths: { sse: '/x' },
   });
+  expect(settingsOf({}).paths.sse).toBe('/api/sse/events');
+  expect(pollingIntervalOf(settingsOf({ pollingInterval: undefined }))).toBe(30_000);
+  expect(pollingIntervalOf(settingsOf({ pollingInterval: 5 }))).toBe(5);
 });
 
 test.each([
