@@ -1,6 +1,8 @@
 //! What the hub keeps of an API key, and what the key is worth.
 
-use radial_protocol::grants::{Credential, CredentialKind, Operator};
+use std::sync::Arc;
+
+use radial_protocol::grants::{Credential, CredentialKind, Operator, Rights};
 use radial_protocol::names::Id;
 use radial_protocol::{Grants, Name, Pattern, TenantId, TimeMs};
 use serde::{Deserialize, Serialize};
@@ -136,16 +138,18 @@ impl KeyRecord {
             tenant,
             user: None,
             session: None,
-            roles: self.roles.clone(),
-            publish: self.publish.clone(),
-            subscribe: self.subscribe.clone(),
-            routes: self.routes.clone(),
-            channels: self.channels.clone(),
-            history: self.history,
-            act_as: self.act_as,
-            sees_all: false,
-            scrape: self.scrape || self.operator == Some(Operator::Hub),
-            operator: self.operator,
+            rights: Arc::new(Rights {
+                roles: self.roles.clone(),
+                publish: self.publish.clone(),
+                subscribe: self.subscribe.clone(),
+                routes: self.routes.clone(),
+                channels: self.channels.clone(),
+                history: self.history,
+                act_as: self.act_as,
+                sees_all: false,
+                scrape: self.scrape || self.operator == Some(Operator::Hub),
+                operator: self.operator,
+            }),
             credential: Credential {
                 kind: CredentialKind::Key,
                 id: Some(id),
@@ -236,16 +240,25 @@ mod tests {
     #[test]
     fn a_record_grants_what_it_says_in_its_own_tenants_alone() {
         let bare = record("").grants(TenantId::new("acme").unwrap(), None).unwrap();
-        assert!(bare.publish.is_empty() && bare.subscribe.is_empty() && bare.roles.is_empty());
-        assert!(bare.routes.is_empty());
-        assert!(!bare.history && !bare.act_as && !bare.scrape && !bare.sees_all);
-        assert_eq!((bare.operator, bare.user), (None, None));
+        assert!(
+            bare.rights.publish.is_empty()
+                && bare.rights.subscribe.is_empty()
+                && bare.rights.roles.is_empty()
+        );
+        assert!(bare.rights.routes.is_empty());
+        assert!(
+            !bare.rights.history
+                && !bare.rights.act_as
+                && !bare.rights.scrape
+                && !bare.rights.sees_all
+        );
+        assert_eq!((bare.rights.operator, bare.user), (None, None));
         assert!(record("").grants(TenantId::new("globex").unwrap(), None).is_none());
         let rest = r#","publish":["card.*"],"actAs":true,"operator":"hub","routes":["mails"]"#;
         let grants = record(rest).grants(TenantId::new("acme").unwrap(), Some(TimeMs(9))).unwrap();
-        assert_eq!(grants.publish, [Pattern::new("card.*").unwrap()]);
-        assert_eq!(grants.routes, [Name::new("mails").unwrap()]);
-        assert!(grants.act_as && grants.scrape && !grants.history);
+        assert_eq!(grants.rights.publish, [Pattern::new("card.*").unwrap()]);
+        assert_eq!(grants.rights.routes, [Name::new("mails").unwrap()]);
+        assert!(grants.rights.act_as && grants.rights.scrape && !grants.rights.history);
         assert_eq!(grants.credential.expires, Some(TimeMs(9)));
     }
 

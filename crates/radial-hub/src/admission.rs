@@ -88,7 +88,7 @@ fn reach(policy: &Policy, request: &PublishRequest) -> Reach {
 fn unknown_type(registry: &Registry, grants: &Grants, request: &PublishRequest) -> Problem {
     let name = &request.event_type;
     let near = registry.nearest(name.as_str(), |event_type| {
-        any_matches(&grants.publish, event_type.name.as_str())
+        any_matches(&grants.rights.publish, event_type.name.as_str())
             && may_publish(grants, &event_type.policy)
     });
     let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
@@ -97,7 +97,7 @@ fn unknown_type(registry: &Registry, grants: &Grants, request: &PublishRequest) 
 
 fn may_publish(grants: &Grants, policy: &Policy) -> bool {
     let roles = &policy.publish_roles;
-    roles.is_empty() || grants.sees_all || grants.has_any_role(roles)
+    roles.is_empty() || grants.rights.sees_all || grants.has_any_role(roles)
 }
 
 fn check_rights(grants: &Grants, request: &PublishRequest, policy: &Policy) -> Result<(), Problem> {
@@ -105,10 +105,10 @@ fn check_rights(grants: &Grants, request: &PublishRequest, policy: &Policy) -> R
     if request.tenant.as_ref().is_some_and(|tenant| *tenant != grants.tenant) {
         return forbidden("tenantId is not the credential's tenant".to_owned());
     }
-    if !any_matches(&grants.publish, request.event_type.as_str()) {
+    if !any_matches(&grants.rights.publish, request.event_type.as_str()) {
         return forbidden(format!("the credential may not publish {}", request.event_type));
     }
-    if !any_matches(&grants.channels, request.channel.as_str()) {
+    if !any_matches(&grants.rights.channels, request.channel.as_str()) {
         return forbidden(format!("the credential may not use the channel {}", request.channel));
     }
     if request.channel.tells_presence() {
@@ -128,7 +128,7 @@ fn identity(
     grants: &Grants,
     request: &PublishRequest,
 ) -> Result<(Option<UserId>, Option<SessionId>), Problem> {
-    if grants.act_as {
+    if grants.rights.act_as {
         let user = request.user.clone().or_else(|| grants.user.clone());
         let session = request.session.clone().or_else(|| grants.session.clone());
         return Ok((user, session));

@@ -64,7 +64,7 @@ impl Hub {
     ) -> Result<HistoryPage, Problem> {
         self.check_credential(grants)?;
         self.timeline(&grants.tenant)?;
-        if !grants.history {
+        if !grants.rights.history {
             return Err(Problem::new(Code::Forbidden, "the credential may not read history"));
         }
         let filter = Filter::new(

@@ -39,5 +39,6 @@ pub use presence::{
 };
 pub use publish::PublishResult;
 pub use runtime::Runtime;
+pub use sharing::Sharing;
 pub use stats::{Stats, Tallies};
 pub use subscription::{Frame, Opening, Resting, SubscribeRequest, Subscription};

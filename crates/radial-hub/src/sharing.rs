@@ -1,4 +1,4 @@
-//! One copy of what many connections have alike: what they ask for, and what is left of it.
+//! One copy of what many connections have alike: what they ask for, what is left of it, what they may.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -9,7 +9,7 @@ const LOOK_OVER_MIN: usize = 64;
 
 /// Values that are shared by those who have equal ones. It grows with the values that somebody has.
 #[derive(Debug)]
-pub(crate) struct Sharing<T: ?Sized>(Mutex<Shared<T>>);
+pub struct Sharing<T: ?Sized>(Mutex<Shared<T>>);
 
 #[derive(Debug)]
 struct Shared<T: ?Sized> {
@@ -26,7 +26,7 @@ impl<T: ?Sized> Default for Sharing<T> {
 
 impl<T: ?Sized + Eq + Hash> Sharing<T> {
     /// The value itself, or the equal one that somebody has already.
-    pub(crate) fn share(&self, value: Arc<T>) -> Arc<T> {
+    pub fn share(&self, value: Arc<T>) -> Arc<T> {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = shared.values.get(&value) {
             return Arc::clone(known);

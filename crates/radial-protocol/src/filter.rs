@@ -167,15 +167,16 @@ impl Filter {
         view: View,
     ) -> Result<Self, Problem> {
         let granted = |types: &[Pattern]| {
-            let selections = wanted.iter().map(|wanted| wanted.granted(&grants.channels, types));
+            let selections =
+                wanted.iter().map(|wanted| wanted.granted(&grants.rights.channels, types));
             selections.collect::<Result<Vec<_>, _>>()
         };
-        let selections = granted(&grants.subscribe)?;
-        let routed = match readership.routed_to(&grants.routes) {
+        let selections = granted(&grants.rights.subscribe)?;
+        let routed = match readership.routed_to(&grants.rights.routes) {
             types if types.is_empty() => Vec::new(),
             types => granted(&types)?,
         };
-        let sinks = if routed.is_empty() { Vec::new() } else { grants.routes.clone() };
+        let sinks = if routed.is_empty() { Vec::new() } else { grants.rights.routes.clone() };
         Ok(Self { asked: Arc::new(Asked { selections, routed, sinks }), grants, readership, view })
     }
 
@@ -240,13 +241,13 @@ impl Filter {
         self.is_routed(head)
             || ((head.reach.is_broadcast() || self.view == View::History)
                 && names(&self.asked.selections, head)
-                && (self.grants.sees_all || self.role_admits(head)))
+                && (self.grants.rights.sees_all || self.role_admits(head)))
     }
 
     /// The rest of the decision, which depends on who the reader is: only events that are not
     /// [for everyone](is_for_everyone) can be hidden by it.
     pub fn shows_person(&self, head: &Head) -> bool {
-        self.grants.sees_all
+        self.grants.rights.sees_all
             || self.is_routed(head)
             || (self.scope_admits(head) && self.audience_admits(head))
     }
@@ -255,8 +256,8 @@ impl Filter {
     pub fn class(&self) -> FilterClass {
         FilterClass {
             asked: Arc::clone(&self.asked),
-            roles: self.grants.roles.clone(),
-            sees_all: self.grants.sees_all,
+            roles: self.grants.rights.roles.clone(),
+            sees_all: self.grants.rights.sees_all,
             view: self.view,
             readership: Arc::as_ptr(&self.readership).addr(),
         }

@@ -1,12 +1,13 @@
 //! What a credential may do, in plain words: the only form in which it travels past the edge.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::TimeMs;
 use crate::names::{Id, Name, Pattern, SessionId, TenantId, UserId};
 
 /// What one request or connection may do. Always of exactly one tenant.
-#[expect(clippy::struct_excessive_bools, reason = "each is a right of its own, in plain words")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grants {
     /// The tenant.
@@ -15,6 +16,16 @@ pub struct Grants {
     pub user: Option<UserId>,
     /// The session, if the credential names one.
     pub session: Option<SessionId>,
+    /// What may be done: one copy for all who may do the same.
+    pub rights: Arc<Rights>,
+    /// Where the grants come from.
+    pub credential: Credential,
+}
+
+/// What may be done, whoever does it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a right of its own, in plain words")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Rights {
     /// The roles.
     pub roles: Vec<Name>,
     /// Event types that may be published.
@@ -37,12 +48,10 @@ pub struct Grants {
     pub scrape: bool,
     /// Whether the hub may be operated, and how much of it.
     pub operator: Option<Operator>,
-    /// Where the grants come from.
-    pub credential: Credential,
 }
 
 /// How much of the hub an operator may operate (protocol §6, the claim `operator`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Operator {
     /// What concerns the operator's own tenant alone.
@@ -102,16 +111,18 @@ impl Grants {
             tenant,
             user: None,
             session: None,
-            roles: Vec::new(),
-            publish: vec![Pattern::All],
-            subscribe: vec![Pattern::All],
-            routes: Vec::new(),
-            channels: vec![Pattern::All],
-            history: true,
-            act_as: true,
-            sees_all: true,
-            scrape: true,
-            operator: Some(Operator::Hub),
+            rights: Arc::new(Rights {
+                roles: Vec::new(),
+                publish: vec![Pattern::All],
+                subscribe: vec![Pattern::All],
+                routes: Vec::new(),
+                channels: vec![Pattern::All],
+                history: true,
+                act_as: true,
+                sees_all: true,
+                scrape: true,
+                operator: Some(Operator::Hub),
+            }),
             credential: Credential::LOCAL,
         }
     }
@@ -119,30 +130,22 @@ impl Grants {
     /// No right at all, in one tenant: a beginning for those who grant some.
     ///
     /// ```
-    /// # use radial_protocol::{Grants, Pattern, TenantId};
-    /// let tenant = TenantId::new("acme").unwrap();
-    /// let reader = Grants {
+    /// # use radial_protocol::{Grants, Pattern, Rights, TenantId};
+    /// let rights = Rights {
     ///     subscribe: vec![Pattern::All],
     ///     channels: vec![Pattern::new("board:*").unwrap()],
-    ///     ..Grants::nothing(tenant)
+    ///     ..Rights::default()
     /// };
-    /// assert!(reader.publish.is_empty() && !reader.history);
+    /// let tenant = TenantId::new("acme").unwrap();
+    /// let reader = Grants { rights: rights.into(), ..Grants::nothing(tenant) };
+    /// assert!(reader.rights.publish.is_empty() && !reader.rights.history);
     /// ```
     pub fn nothing(tenant: TenantId) -> Self {
         Self {
             tenant,
             user: None,
             session: None,
-            roles: Vec::new(),
-            publish: Vec::new(),
-            subscribe: Vec::new(),
-            routes: Vec::new(),
-            channels: Vec::new(),
-            history: false,
-            act_as: false,
-            sees_all: false,
-            scrape: false,
-            operator: None,
+            rights: Arc::default(),
             credential: Credential::LOCAL,
         }
     }
@@ -153,8 +156,9 @@ impl Grants {
     #[must_use]
     pub fn acting_for(mut self, user: Option<UserId>, session: Option<SessionId>) -> Self {
         if user.is_some() || session.is_some() {
-            self.sees_all = false;
-            self.routes = Vec::new();
+            let rights = Arc::make_mut(&mut self.rights);
+            rights.sees_all = false;
+            rights.routes = Vec::new();
             self.user = user;
             self.session = session;
         }
@@ -163,7 +167,7 @@ impl Grants {
 
     /// Whether one of the roles is among these.
     pub fn has_any_role(&self, roles: &[Name]) -> bool {
-        self.roles.iter().any(|role| roles.contains(role))
+        self.rights.roles.iter().any(|role| roles.contains(role))
     }
 }
 

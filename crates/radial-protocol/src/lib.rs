@@ -24,6 +24,6 @@ pub mod trace;
 
 pub use cursor::{Cursor, Epoch, Offset};
 pub use event::{Event, TimeMs};
-pub use grants::Grants;
+pub use grants::{Grants, Rights};
 pub use names::{ChannelName, EventTypeName, Name, Pattern, TenantId};
 pub use problem::{Code, Problem};

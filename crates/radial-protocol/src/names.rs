@@ -180,6 +180,13 @@ impl TenantId {
     }
 }
 
+impl From<&UserId> for SessionId {
+    /// The one session of a user who names none.
+    fn from(user: &UserId) -> Self {
+        Self(Arc::clone(&user.0))
+    }
+}
+
 impl EventTypeName {
     /// The pattern of this type alone.
     pub fn pattern(&self) -> Pattern {

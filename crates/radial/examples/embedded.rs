@@ -18,7 +18,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, request::Parts};
 use axum::routing::{get, post};
 use radial::protocol::names::UserId;
-use radial::{BuildError, Delivery, Denied, Grants, Pattern, Problem, Radial, TenantId};
+use radial::{BuildError, Delivery, Denied, Grants, Pattern, Problem, Radial, Rights, TenantId};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -28,13 +28,10 @@ static ACME: LazyLock<TenantId> = LazyLock::new(|| TenantId::new("acme").expect(
 async fn who(request: Parts) -> Result<Grants, Denied> {
     let user = request.headers.get("x-user").and_then(|user| user.to_str().ok());
     let user = user.and_then(|user| UserId::new(user).ok()).ok_or(Denied::Unknown)?;
-    Ok(Grants {
-        user: Some(user),
-        publish: vec![Pattern::All],
-        subscribe: vec![Pattern::All],
-        channels: vec![Pattern::All],
-        ..Grants::nothing(ACME.clone())
-    })
+    let all = vec![Pattern::All];
+    let rights =
+        Rights { publish: all.clone(), subscribe: all.clone(), channels: all, ..Rights::default() };
+    Ok(Grants { user: Some(user), rights: rights.into(), ..Grants::nothing(ACME.clone()) })
 }
 
 pub(crate) async fn open(data: &Path) -> Result<Radial, BuildError> {

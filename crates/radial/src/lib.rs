@@ -13,5 +13,5 @@ pub use radial_protocol as protocol;
 pub use radial_registry as registry;
 pub use radial_server as server;
 
-pub use radial_protocol::{Grants, Pattern, Problem, TenantId};
+pub use radial_protocol::{Grants, Pattern, Problem, Rights, TenantId};
 pub use radial_server::{BuildError, Builder, Delivery, Denied, Listening, Radial, Start};

@@ -1,6 +1,8 @@
 //! What a token says, and what that grants (protocol §6).
 
-use radial_protocol::grants::{Credential, CredentialKind, Operator};
+use std::sync::Arc;
+
+use radial_protocol::grants::{Credential, CredentialKind, Operator, Rights};
 use radial_protocol::names::{Id, SessionId, UserId};
 use radial_protocol::{Grants, Name, Pattern, TenantId, TimeMs};
 use serde::Deserialize;
@@ -116,7 +118,7 @@ impl Claims {
         }
         let session = match (self.sid, &self.sub) {
             (Some(session), _) => Some(session),
-            (None, Some(user)) => SessionId::new(user.as_str()).ok(),
+            (None, Some(user)) => Some(SessionId::from(user)),
             (None, None) => None,
         };
         credential.user.clone_from(&self.sub);
@@ -125,16 +127,18 @@ impl Claims {
             tenant,
             user: self.sub,
             session,
-            roles: self.roles,
-            publish,
-            subscribe,
-            routes: Vec::new(),
-            channels,
-            history,
-            act_as,
-            sees_all: false,
-            scrape: operator == Some(Operator::Hub),
-            operator,
+            rights: Arc::new(Rights {
+                roles: self.roles,
+                publish,
+                subscribe,
+                routes: Vec::new(),
+                channels,
+                history,
+                act_as,
+                sees_all: false,
+                scrape: operator == Some(Operator::Hub),
+                operator,
+            }),
             credential,
         })
     }

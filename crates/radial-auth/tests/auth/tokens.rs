@@ -35,10 +35,15 @@ fn the_claims_become_grants() {
     let grants = verify(&tokens(), &full).unwrap();
     assert_eq!(grants.user.unwrap().as_str(), "u1");
     assert_eq!(grants.session.unwrap().as_str(), "s1");
-    assert_eq!(grants.roles.iter().map(Name::as_str).collect::<Vec<_>>(), ["editor", "ops"]);
-    assert_eq!(grants.publish, [Pattern::new("card.*").unwrap()]);
-    assert_eq!(grants.channels, [Pattern::new("board:*").unwrap()]);
-    assert!(grants.history && !grants.act_as && !grants.sees_all && !grants.scrape);
+    assert_eq!(grants.rights.roles.iter().map(Name::as_str).collect::<Vec<_>>(), ["editor", "ops"]);
+    assert_eq!(grants.rights.publish, [Pattern::new("card.*").unwrap()]);
+    assert_eq!(grants.rights.channels, [Pattern::new("board:*").unwrap()]);
+    assert!(
+        grants.rights.history
+            && !grants.rights.act_as
+            && !grants.rights.sees_all
+            && !grants.rights.scrape
+    );
     let credential = grants.credential;
     assert_eq!(credential.kind, CredentialKind::Token);
     assert_eq!(credential.id.unwrap().as_str(), "t1");
@@ -49,12 +54,19 @@ fn the_claims_become_grants() {
 #[test]
 fn a_token_that_says_nothing_of_rights_may_receive_on_main() {
     let bare = verify(&tokens(), &json!({})).unwrap();
-    assert_eq!((bare.subscribe, bare.publish), (vec![Pattern::All], vec![]));
-    assert_eq!(bare.channels, [Pattern::new("main").unwrap()]);
-    assert!(!bare.history && !bare.act_as && bare.operator.is_none());
+    assert_eq!(
+        (bare.rights.subscribe.clone(), bare.rights.publish.clone()),
+        (vec![Pattern::All], vec![])
+    );
+    assert_eq!(bare.rights.channels, [Pattern::new("main").unwrap()]);
+    assert!(!bare.rights.history && !bare.rights.act_as && bare.rights.operator.is_none());
     assert_eq!(bare.session.unwrap().as_str(), "u1", "the session is sub without sid");
     let partly = verify(&tokens(), &json!({"radial": {"publish": ["*"]}})).unwrap();
-    assert_eq!(partly.channels, [Pattern::new("main").unwrap()], "each right has its own default");
+    assert_eq!(
+        partly.rights.channels,
+        [Pattern::new("main").unwrap()],
+        "each right has its own default"
+    );
     let nobody = verify(&tokens(), &json!({"sub": null})).unwrap();
     assert_eq!((nobody.user, nobody.session), (None, None));
 }
@@ -141,7 +153,7 @@ fn nobody_grants_more_than_they_may() {
     trusted.authority = Authority { tenants: Tenants::All, act_as: true, operator };
     let tokens = Tokens::new(vec![trusted]).unwrap();
     let more = json!({"tenant": "initech", "radial": {"actAs": true, "operator": "tenant"}});
-    assert!(verify(&tokens, &more).unwrap().act_as);
+    assert!(verify(&tokens, &more).unwrap().rights.act_as);
     let most = json!({"radial": {"operator": "hub"}});
     assert_eq!(verify(&tokens, &most), Err(Refused::BeyondAuthority));
 }

@@ -305,7 +305,7 @@ async fn sessions_owe_by_themselves_and_who_is_nobody_owes_nothing() {
 async fn a_redelivery_shows_nothing_that_the_filter_and_grants_of_now_hide() {
     let test = Test::new();
     let mut chief = user("anna");
-    chief.roles = vec![radial_protocol::Name::new("chief").unwrap()];
+    Arc::make_mut(&mut chief.rights).roles = vec![radial_protocol::Name::new("chief").unwrap()];
     let mut connection = test.open(&chief, "main,board:1", Start::Now).await;
     test.publish_with("secret", json!({"eventType": "secret.told"})).await;
     test.publish_with("b", json!({"channel": "board:1"})).await;

@@ -189,12 +189,12 @@ fn who_asks_sees_the_channels_that_are_granted_page_by_page() {
     assert_eq!(ask(all, &["*"], Some("board:2"), 2).unwrap(), (json!([three]), false));
     assert_eq!(ask(all, &["board:9", "main"], None, 9).unwrap(), (json!([board(9, &[])]), false));
     let mut some = Grants::clone(&hub.grants);
-    some.channels = selection(&["board:2"]).channels;
+    Arc::make_mut(&mut some.rights).channels = selection(&["board:2"]).channels;
     let some = Arc::new(some);
     assert_eq!(ask(&some, &["*"], None, 9).unwrap(), (json!([two]), false));
     assert_eq!(ask(&some, &["board:1"], None, 9).unwrap_err().code, Code::Forbidden);
     let mut counted = Grants::clone(&hub.grants);
-    counted.subscribe = vec![Pattern::new("card.*").unwrap()];
+    Arc::make_mut(&mut counted.rights).subscribe = vec![Pattern::new("card.*").unwrap()];
     let found = ask(&Arc::new(counted), &["board:1"], None, 9).unwrap().0;
     assert_eq!(found, json!([{"channel": "board:1", "count": 2}]));
     drop((here, many));

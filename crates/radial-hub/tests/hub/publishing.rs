@@ -80,9 +80,11 @@ async fn an_unknown_type_is_answered_with_the_nearest_that_may_be_published() {
     let all = Grants::clone(&test.grants);
     let told = detail(all.clone(), "card.move").await;
     assert_eq!(told, "card.move is not in the registry; did you mean card.moved?");
-    let only = Grants { publish: vec![Pattern::new("card.updated").unwrap()], ..all.clone() };
+    let mut only = all.clone();
+    Arc::make_mut(&mut only.rights).publish = vec![Pattern::new("card.updated").unwrap()];
     assert!(detail(only, "card.move").await.ends_with("did you mean card.updated?"));
-    let none = Grants { publish: Vec::new(), ..all };
+    let mut none = all;
+    Arc::make_mut(&mut none.rights).publish = Vec::new();
     assert_eq!(detail(none, "card.move").await, "card.move is not in the registry");
 }
 

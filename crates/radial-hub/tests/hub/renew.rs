@@ -14,7 +14,8 @@ const EVENTS: usize = 2_700;
 
 fn granted(test: &TestHub, channels: &[&str]) -> Arc<Grants> {
     let mut grants = (*test.grants).clone();
-    grants.channels = channels.iter().map(|text| Pattern::new(text).unwrap()).collect();
+    let rights = Arc::make_mut(&mut grants.rights);
+    rights.channels = channels.iter().map(|text| Pattern::new(text).unwrap()).collect();
     Arc::new(grants)
 }
 

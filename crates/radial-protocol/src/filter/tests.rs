@@ -11,7 +11,8 @@ fn patterns(texts: &[&str]) -> Vec<Pattern> {
 
 fn user(id: &str, roles: &[&str]) -> Grants {
     let mut grants = Grants::everything(TenantId::new("acme").unwrap());
-    grants.roles = roles.iter().map(|role| Name::new(role).unwrap()).collect();
+    Arc::make_mut(&mut grants.rights).roles =
+        roles.iter().map(|role| Name::new(role).unwrap()).collect();
     grants.acting_for(
         Some(UserId::new(id).unwrap()),
         Some(SessionId::new(&format!("s-{id}")).unwrap()),
@@ -87,9 +88,10 @@ fn everything_must_admit_an_event() {
 fn what_is_routed_to_a_reader_it_sees_as_a_sink_does_and_nothing_else() {
     let sink = |routes: &[&str]| {
         let mut grants = user("u1", &[]);
-        grants.channels = patterns(&["main"]);
-        grants.subscribe = Vec::new();
-        grants.routes = routes.iter().map(|name| Name::new(name).unwrap()).collect();
+        Arc::make_mut(&mut grants.rights).channels = patterns(&["main"]);
+        Arc::make_mut(&mut grants.rights).subscribe = Vec::new();
+        Arc::make_mut(&mut grants.rights).routes =
+            routes.iter().map(|name| Name::new(name).unwrap()).collect();
         grants
     };
     let hidden = |head: &mut Head| {
@@ -139,7 +141,7 @@ fn a_publisher_who_names_some_sinks_keeps_an_event_from_the_others() {
 #[test]
 fn patterns_are_narrowed_and_exact_names_outside_are_refused() {
     let mut grants = user("u1", &[]);
-    grants.channels = patterns(&["board:*", "main"]);
+    Arc::make_mut(&mut grants.rights).channels = patterns(&["board:*", "main"]);
     let filter = |channels: &[&str]| {
         let wanted = Selection { channels: patterns(channels), types: patterns(&["card.*"]) };
         Filter::new(&wanted, Arc::new(grants.clone()), Arc::default(), View::Subscriber)
@@ -193,10 +195,10 @@ fn filters_of_one_class_show_the_same_of_what_is_for_everyone() {
     // Whatever the common part depends on makes another class.
     assert_ne!(first.class(), filter(user("u1", &["auditor"])).class());
     let mut narrowed = user("u1", &["editor"]);
-    narrowed.subscribe = patterns(&["card.moved"]);
+    Arc::make_mut(&mut narrowed.rights).subscribe = patterns(&["card.moved"]);
     assert_ne!(first.class(), filter(narrowed).class());
     let mut developer = user("u1", &["editor"]);
-    developer.sees_all = true;
+    Arc::make_mut(&mut developer.rights).sees_all = true;
     assert_ne!(first.class(), filter(developer).class());
     let mut hidden = head("card.moved");
     hidden.scope = Scope::User;
@@ -206,7 +208,7 @@ fn filters_of_one_class_show_the_same_of_what_is_for_everyone() {
 #[test]
 fn the_channel_decides_first() {
     let mut grants = user("u1", &[]);
-    grants.channels = patterns(&["board:*"]);
+    Arc::make_mut(&mut grants.rights).channels = patterns(&["board:*"]);
     check(grants.clone(), |head| head.channel = ChannelName::new("board:1").unwrap(), true);
     check(grants, |_| {}, false);
 }
@@ -214,7 +216,7 @@ fn the_channel_decides_first() {
 #[test]
 fn presence_is_for_those_who_are_granted_the_channel_and_ask_for_it_by_name() {
     let mut grants = user("u1", &[]);
-    grants.channels = patterns(&["board:*", "main"]);
+    Arc::make_mut(&mut grants.rights).channels = patterns(&["board:*", "main"]);
     let filter = |channels: &[&str]| {
         let wanted = Selection { channels: patterns(channels), types: patterns(&["*"]) };
         Filter::new(&wanted, Arc::new(grants.clone()), Arc::default(), View::Subscriber)
@@ -238,7 +240,7 @@ fn presence_is_for_those_who_are_granted_the_channel_and_ask_for_it_by_name() {
         assert_eq!(filter.shows(&head), seen, "{channels:?} {channel}");
         assert_eq!(filter.shows_presence(&head), (seen, seen), "{channels:?} {channel}");
     }
-    grants.subscribe = patterns(&["card.*"]);
+    Arc::make_mut(&mut grants.rights).subscribe = patterns(&["card.*"]);
     let wanted = Selection { channels: patterns(&["presence:*"]), types: patterns(&["*"]) };
     let counted = Filter::new(&wanted, Arc::new(grants), Arc::default(), View::Subscriber).unwrap();
     let mut head = head("presence.joined");

@@ -9,9 +9,9 @@ use radial_auth::ticket::{TICKET_BYTES, TooManyTickets};
 use radial_auth::{
     ApiKey, Cache, Fingerprint, KeyHash, KeyId, KeyRecord, Refused, Tickets, Tokens, key,
 };
-use radial_hub::Hub;
+use radial_hub::{Hub, Sharing};
 use radial_protocol::names::Id;
-use radial_protocol::{Grants, TenantId, TimeMs};
+use radial_protocol::{Grants, Rights, TenantId, TimeMs};
 
 use super::application::{self, Application, Denied};
 use super::client::Client;
@@ -30,6 +30,8 @@ pub(crate) struct Auth {
     pub(super) client: Client,
     pub(super) forward: Vec<Forward>,
     checked: Mutex<Cache<Arc<Grants>>>,
+    /// The rights of those who are remembered: thousands of users have the same.
+    rights: Sharing<Rights>,
     tickets: Mutex<Tickets>,
     /// The keys of the configuration.
     keys: HashMap<KeyId, Arc<KeyRecord>>,
@@ -102,6 +104,7 @@ impl Auth {
             client,
             forward,
             checked: Mutex::new(Cache::new(CHECKED_MAX)),
+            rights: Sharing::default(),
             tickets: Mutex::default(),
             keys,
             stored: Mutex::default(),
@@ -166,17 +169,22 @@ impl Auth {
         }
         drop(checked);
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
-        let grants = Arc::new(tokens.verify(text, now)?);
         // An issuer for all tenants may not speak of one that is not there.
-        if !self.is_tenant(&grants.tenant) {
-            return Err(Refused::BeyondAuthority);
-        }
+        let grants = self.shared(tokens.verify(text, now)?).ok_or(Refused::BeyondAuthority)?;
         let believed = now.plus_ms(CHECKED_MS);
         let until = grants.credential.expires.map_or(believed, |expires| expires.min(believed));
         // With the keys still held: what they say may be forgotten only after it is remembered.
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         checked.put(fingerprint, Arc::clone(&grants), until);
         Ok(grants)
+    }
+
+    /// The grants as they are remembered, with one copy of what others have too; `None` for a
+    /// tenant that the hub does not have.
+    fn shared(&self, mut grants: Grants) -> Option<Arc<Grants>> {
+        grants.tenant.clone_from(self.tenants.get(&grants.tenant)?);
+        grants.rights = self.rights.share(grants.rights);
+        Some(Arc::new(grants))
     }
 
     /// Forgets which signatures were checked: the keys have changed.
@@ -192,11 +200,9 @@ impl Auth {
     ) -> Result<Shown, Unknown> {
         let mut unknown = Unknown::Refused(Refused::Malformed);
         for forward in &self.forward {
-            match forward.ask(&self.client, cookies, hub.runtime().now()).await {
-                Ok(Ok(grants)) if self.is_tenant(&grants.tenant) => {
-                    return Ok(Shown::Grants(grants));
-                }
-                Ok(Ok(_)) => unknown = Unknown::Refused(Refused::BeyondAuthority),
+            let share = |grants| self.shared(grants);
+            match forward.ask(&self.client, cookies, hub.runtime().now(), share).await {
+                Ok(Ok(grants)) => return Ok(Shown::Grants(grants)),
                 Ok(Err(refused)) => unknown = Unknown::Refused(refused),
                 Err(NoAnswer) => return Err(Unknown::NoAnswer),
             }

@@ -50,12 +50,14 @@ impl Forward {
         Self { name, url, authority, mapping, timeout, believed, answers, questions }
     }
 
-    /// Whose cookies these are.
+    /// Whose cookies these are. `share` gives the grants as they are remembered, unless the hub does
+    /// not have their tenant.
     pub(super) async fn ask(
         &self,
         client: &Client,
         cookies: &[HeaderValue],
         now: TimeMs,
+        share: impl FnOnce(Grants) -> Option<Arc<Grants>>,
     ) -> Result<Result<Arc<Grants>, Refused>, NoAnswer> {
         let fingerprint = Fingerprint::of(cookies.iter().map(HeaderValue::as_bytes));
         if let Some(answer) = self.remembered(&fingerprint, now) {
@@ -79,7 +81,7 @@ impl Forward {
             Ok((status, _)) => return Err(self.failed(&format!("it answers {status}"))),
             Err(error) => return Err(self.failed(&error.to_string())),
         };
-        let answer = answer.map(Arc::new);
+        let answer = answer.and_then(|grants| share(grants).ok_or(Refused::BeyondAuthority));
         let believed_ms = u64::try_from(self.believed.as_millis()).unwrap_or(u64::MAX);
         let believed_ms = if answer.is_ok() { believed_ms } else { believed_ms.min(NOBODY_MS) };
         let believed = now.plus_ms(believed_ms);

@@ -96,7 +96,7 @@ fn renewed(held: &Grants, newer: &Arc<Grants>) -> Option<Arc<Grants>> {
     if held.user == newer.user && held.session == newer.session {
         return Some(Arc::clone(newer));
     }
-    newer.act_as.then(|| {
+    newer.rights.act_as.then(|| {
         let acting = Grants::clone(newer);
         Arc::new(acting.acting_for(held.user.clone(), held.session.clone()))
     })

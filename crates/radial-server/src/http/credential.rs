@@ -178,7 +178,7 @@ impl Caller {
         if !is_other {
             return Ok(grants);
         }
-        if !grants.act_as {
+        if !grants.rights.act_as {
             let detail =
                 "userId or sessionId is not the credential's own, and it may not act for others";
             return Err(Problem::new(Code::Forbidden, detail));
@@ -215,7 +215,7 @@ impl Caller {
             Some(Shown::Key { record, expires, .. }) => self.in_any_tenant(record, *expires),
         };
         let may = match grants {
-            Some(grants) => self.check(&grants).map(|()| grants.scrape)?,
+            Some(grants) => self.check(&grants).map(|()| grants.rights.scrape)?,
             None => false,
         };
         if may { Ok(()) } else { Err(forbidden("the credential may not read /metrics")) }
@@ -238,7 +238,7 @@ impl Caller {
             }
             _ => self.grants(None)?,
         };
-        if grants.operator >= Some(least) {
+        if grants.rights.operator >= Some(least) {
             return Ok(grants);
         }
         Err(forbidden("the credential may not operate this"))

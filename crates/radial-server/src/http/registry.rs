@@ -42,7 +42,7 @@ pub(crate) async fn show(
 /// Types that a credential can neither publish nor receive are not there for it.
 fn is_shown(grants: &Grants, event_type: &EventType) -> bool {
     let name = event_type.name.as_str();
-    any_matches(&grants.publish, name)
-        || any_matches(&grants.subscribe, name)
-        || grants.routes.iter().any(|sink| event_type.policy.routes.contains(sink))
+    any_matches(&grants.rights.publish, name)
+        || any_matches(&grants.rights.subscribe, name)
+        || grants.rights.routes.iter().any(|sink| event_type.policy.routes.contains(sink))
 }

@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use axum::routing::get;
 use radial::protocol::grants::Operator;
 use radial::protocol::names::UserId;
-use radial::{Denied, Grants, Pattern, Radial};
+use radial::{Denied, Grants, Pattern, Radial, Rights};
 use radial_testkit::Stream;
 use radial_testkit::websocket::WebSocket;
 use serde_json::json;
@@ -22,14 +22,15 @@ async fn who(request: Parts) -> Result<Grants, Denied> {
         return Err(Denied::Unavailable);
     }
     let user = shown.strip_prefix("user-").ok_or(Denied::Unknown)?;
-    Ok(Grants {
-        user: UserId::new(user).ok(),
+    let rights = Rights {
         publish: vec![Pattern::All],
         subscribe: vec![Pattern::All],
         channels: vec![Pattern::All],
         operator: (user == "root").then_some(Operator::Tenant),
-        ..Grants::nothing(acme())
-    })
+        ..Rights::default()
+    };
+    let user = UserId::new(user).ok();
+    Ok(Grants { user, rights: rights.into(), ..Grants::nothing(acme()) })
 }
 
 async fn hub(folder: &tempfile::TempDir) -> Radial {

@@ -45,7 +45,7 @@ impl OperatorGrants {
 
     /// Whether the whole hub is theirs.
     pub(crate) fn is_of_hub(&self) -> bool {
-        self.0.operator == Some(Operator::Hub)
+        self.0.rights.operator == Some(Operator::Hub)
     }
 
     /// Whether they may see and change something of this tenant.
