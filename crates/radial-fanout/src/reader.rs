@@ -89,6 +89,18 @@ impl Reader {
         self.live_from = u64::MAX;
     }
 
+    /// A reader that goes on where somebody else has got to, with what was let through and held
+    /// back so far.
+    pub fn going_on(filter: Filter, spot: Spot, tally: Tally) -> Self {
+        let Spot { position, place } = spot;
+        Self { filter, place, position: Some(position), live_from: position, tally }
+    }
+
+    /// Its filter, once it is no longer needed.
+    pub fn into_filter(self) -> Filter {
+        self.filter
+    }
+
     /// Everything at or before it has been delivered, or by policy never will be.
     pub fn place(&self) -> Offset {
         self.place
@@ -117,19 +129,6 @@ impl Reader {
         let spot = Spot { position: self.position?, place: self.place };
         let missing = timeline.end().saturating_sub(spot.position);
         (missing <= SPOT_EVENTS && timeline.has_only_newer(spot)).then_some(spot)
-    }
-
-    /// Goes on where a worker has got to, which gave and kept back so much.
-    pub fn go_on(&mut self, spot: Spot, tally: Tally) {
-        self.position = Some(spot.position);
-        self.place = self.place.max(spot.place);
-        self.count(tally);
-    }
-
-    /// Adds what somebody else gave and kept back in its stead.
-    pub fn count(&mut self, tally: Tally) {
-        self.tally.delivered += tally.delivered;
-        self.tally.expired += tally.expired;
     }
 
     /// Takes what is due from the timeline, or says what is needed instead.

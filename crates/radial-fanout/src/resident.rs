@@ -102,11 +102,16 @@ pub enum Ended {
     Slow,
 }
 
-/// A connection that comes back.
-#[derive(Debug)]
+/// A connection that comes back, with all that it was parked with.
 pub struct Returned {
     /// What it is written through.
     pub outlet: Outlet,
+    /// What it reads.
+    pub timeline: Arc<Timeline>,
+    /// The history that the timeline's places belong to.
+    pub epoch: Epoch,
+    /// What is due to it.
+    pub filter: Filter,
     /// What must be written to its socket before anything else, sealed already if it is sealed.
     pub unwritten: Bytes,
     /// Where it is, once that is written.
@@ -115,6 +120,8 @@ pub struct Returned {
     pub tally: crate::Tally,
     /// When its next sign of life is due.
     pub beat: Duration,
+    /// When it was to come back in any case.
+    pub until: Duration,
     /// Why it comes back.
     pub why: Why,
 }

@@ -41,4 +41,4 @@ pub use publish::PublishResult;
 pub use runtime::Runtime;
 pub use sharing::Sharing;
 pub use stats::{Stats, Tallies};
-pub use subscription::{Frame, Opening, Resting, SubscribeRequest, Subscription};
+pub use subscription::{Frame, Kept, Opening, Resting, SubscribeRequest, Subscription};

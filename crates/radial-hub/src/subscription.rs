@@ -4,11 +4,12 @@
 //! the head, and then follows the timeline. A transport only encodes the frames.
 
 mod opening;
+mod rest;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use radial_fanout::{Due, Found, Reader, Spot, Step, Tally, Timeline};
+use radial_fanout::{Due, Found, Reader, Step, Tally, Timeline};
 use radial_log::{Item, Missing, MissingReason, Page, PageLimit, ReadError};
 use radial_protocol::control::{Control, Gap, GapReason, GapScope};
 use radial_protocol::filter::{Filter, Selection};
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use self::opening::{Opening, SubscribeRequest};
+pub use self::rest::{Kept, Resting};
 use crate::acks::Seat;
 use crate::hub::Hub;
 use crate::snapshot::SnapshotReading;
@@ -33,18 +35,6 @@ pub enum Frame {
     Event(Arc<Event>),
     /// A control event.
     Control(Control),
-}
-
-/// A subscription that only follows its timeline.
-pub struct Resting {
-    /// What it follows.
-    pub timeline: Arc<Timeline>,
-    /// The history that its places belong to.
-    pub epoch: Epoch,
-    /// What is due to it.
-    pub filter: Filter,
-    /// Where it is.
-    pub spot: Spot,
 }
 
 /// An open subscription.
@@ -193,31 +183,6 @@ impl Subscription {
             }
         }
         self.ready.drain(..).collect()
-    }
-
-    /// What a worker needs to go on in its stead; `None` while there is more to do than to follow.
-    pub fn resting(&self) -> Option<Resting> {
-        let follows =
-            self.live && self.ready.is_empty() && self.snapshot.is_none() && self.reading.is_none();
-        let spot = follows.then(|| self.reader.spot(&self.timeline)).flatten()?;
-        Some(Resting {
-            timeline: Arc::clone(&self.timeline),
-            epoch: self.epoch,
-            filter: self.reader.filter().clone(),
-            spot,
-        })
-    }
-
-    /// Notes what a worker gave and kept back before the end.
-    pub fn count(&mut self, tally: Tally) {
-        self.reader.count(tally);
-        self.counted = self.tally();
-    }
-
-    /// Goes on where a worker has got to, which gave and kept back so much and counted it.
-    pub fn go_on(&mut self, spot: Spot, tally: Tally) {
-        self.reader.go_on(spot, tally);
-        self.counted = self.tally();
     }
 
     /// Waits for what is due and returns it, at least one frame.

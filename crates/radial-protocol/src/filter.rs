@@ -193,6 +193,11 @@ impl Filter {
         self.asked.selections.iter().chain(&self.asked.routed)
     }
 
+    /// What the reader may see.
+    pub fn grants(&self) -> &Arc<Grants> {
+        &self.grants
+    }
+
     /// Every channel pattern of what is left, each once.
     pub fn channels(&self) -> Vec<Pattern> {
         union(self.selections().map(|selection| &selection.channels))

@@ -60,7 +60,8 @@ impl Made {
 fn filter(channel: &str, user: &str) -> Filter {
     let wanted =
         Selection { channels: vec![Pattern::new(channel).unwrap()], types: vec![Pattern::All] };
-    let grants = Grants { sees_all: false, ..Grants::everything(TenantId::new("acme").unwrap()) };
+    let mut grants = Grants::everything(TenantId::new("acme").unwrap());
+    Arc::make_mut(&mut grants.rights).sees_all = false;
     let grants = grants.acting_for(Some(UserId::new(user).unwrap()), None);
     Filter::new(&wanted, Arc::new(grants), Arc::default(), View::Subscriber).unwrap()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use mio::event::Event as SocketEvent;
 use mio::{Events, Interest, Poll, Token, Waker};
-use radial_protocol::Cursor;
+use radial_protocol::{Cursor, Epoch};
 use slab::Slab;
 
 use super::WorkerSettings;
@@ -175,9 +175,9 @@ impl Worker {
             line,
             filter,
             behind: None,
-            beat_at: beat.0,
-            beat_every: beat.1,
-            until,
+            beat_at: beat.0.into(),
+            beat_every: beat.1.into(),
+            until: until.into(),
             tally: Tally::default(),
             told: spot.place,
             is_leaving: false,
@@ -230,12 +230,7 @@ impl Worker {
         }
     }
 
-    fn shard_of(
-        &mut self,
-        timeline: Arc<Timeline>,
-        epoch: radial_protocol::Epoch,
-        spot: crate::Spot,
-    ) -> ShardId {
+    fn shard_of(&mut self, timeline: Arc<Timeline>, epoch: Epoch, spot: crate::Spot) -> ShardId {
         let address = Arc::as_ptr(&timeline).addr();
         if let Some(id) = self.by_timeline.get(&address) {
             return *id;
@@ -305,8 +300,8 @@ impl Worker {
             let place = shard.spot_of(seat).place;
             if let Some(leave) = seat.is_due_to_leave(uptime, self.settings.slow_after) {
                 self.leaving.push((seat_id, leave));
-            } else if seat.behind.is_none() && uptime >= seat.beat_at {
-                seat.beat_at = uptime + seat.beat_every;
+            } else if seat.behind.is_none() && seat.beat_at.has_come(uptime) {
+                seat.beat_at = (uptime + seat.beat_every.into()).into();
                 let Some(class) = shard.classes.get_mut(seat.class) else { continue };
                 let cursor = Cursor { epoch: shard.epoch, offset: place };
                 self.bytes.clear();
@@ -330,7 +325,7 @@ impl Worker {
             let Some(mut seat) = self.seats.try_remove(seat_id) else { continue };
             self.stays.remove(&seat.stay);
             let _ = self.poll.registry().deregister(&mut seat.line.socket);
-            let Some(spot) = self.leave_shard(&seat) else { continue };
+            let Some((timeline, epoch, spot)) = self.leave_shard(&seat) else { continue };
             let tally = seat.tally;
             match leave {
                 Leave::Ended(ended) => {
@@ -341,10 +336,14 @@ impl Worker {
                     let unwritten = seat.behind.map_or_else(Default::default, |it| it.unwritten);
                     seat.resident.come_back(Returned {
                         outlet: seat.line.into_outlet(),
+                        timeline,
+                        epoch,
+                        filter: seat.filter,
                         unwritten,
                         spot,
                         tally,
-                        beat: seat.beat_at,
+                        beat: seat.beat_at.into(),
+                        until: seat.until.into(),
                         why,
                     });
                 }
@@ -353,9 +352,9 @@ impl Worker {
     }
 
     /// Where a connection was that leaves its shard, which goes with its last one.
-    fn leave_shard(&mut self, seat: &Seat) -> Option<crate::Spot> {
+    fn leave_shard(&mut self, seat: &Seat) -> Option<(Arc<Timeline>, Epoch, crate::Spot)> {
         let shard = self.shards.get_mut(&seat.shard)?;
-        let spot = shard.spot_of(seat);
+        let was = (Arc::clone(&shard.timeline), shard.epoch, shard.spot_of(seat));
         if let Some(moved) = shard.classes.leave(seat.class, seat.rank)
             && let Some(moved) = self.seats.get_mut(moved)
         {
@@ -367,6 +366,6 @@ impl Worker {
             self.by_timeline.remove(&Arc::as_ptr(&shard.timeline).addr());
             self.shards.remove(&seat.shard);
         }
-        Some(spot)
+        Some(was)
     }
 }

@@ -25,14 +25,37 @@ pub(crate) struct Seat {
     pub(crate) filter: Filter,
     /// Where it is, if it is not where its shard is.
     pub(crate) behind: Option<Box<Behind>>,
-    pub(crate) beat_at: Duration,
-    pub(crate) beat_every: Duration,
-    pub(crate) until: Duration,
+    pub(crate) beat_at: Millis,
+    pub(crate) beat_every: Millis,
+    pub(crate) until: Millis,
     pub(crate) tally: Tally,
     pub(crate) told: Offset,
     /// It has been given up already; nothing more is written to it.
     pub(crate) is_leaving: bool,
     pub(crate) resident: Box<dyn Resident>,
+}
+
+/// A `Duration` in half of its room. What is shorter than a millisecond is rounded up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Millis(u64);
+
+impl Millis {
+    /// Whether an uptime has come.
+    pub(crate) fn has_come(self, uptime: Duration) -> bool {
+        uptime >= self.into()
+    }
+}
+
+impl From<Duration> for Millis {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Millis> for Duration {
+    fn from(Millis(ms): Millis) -> Self {
+        Self::from_millis(ms)
+    }
 }
 
 /// Where a connection is that has not had everything that its shard has.
@@ -78,7 +101,7 @@ impl Seat {
 
     /// Whether its time has come, or its socket has taken nothing for too long.
     pub(crate) fn is_due_to_leave(&self, now: Duration, slow_after: Duration) -> Option<Leave> {
-        if now >= self.until {
+        if self.until.has_come(now) {
             return Some(Leave::Back(Why::Time));
         }
         let stuck = self.behind.as_ref().filter(|behind| !behind.unwritten.is_empty())?;

@@ -175,7 +175,12 @@ impl Driver {
             match self.heard.1.recv_timeout(PATIENCE).unwrap() {
                 Heard::Ended(ended) => return assert_eq!(ended, Ended::Gone),
                 Heard::Returned(returned) => {
-                    self.reader.go_on(returned.spot, returned.tally);
+                    let (before, during) = (self.reader.tally(), returned.tally);
+                    let tally = Tally {
+                        delivered: before.delivered + during.delivered,
+                        expired: before.expired + during.expired,
+                    };
+                    self.reader = Reader::going_on(returned.filter, returned.spot, tally);
                     Outlet { socket, seal } = returned.outlet;
                     socket.set_nonblocking(false).unwrap();
                     if socket.write_all(&returned.unwritten).is_err() {

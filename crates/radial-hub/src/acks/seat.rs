@@ -75,6 +75,11 @@ impl Seat {
         self.deliver = Some((deliver, at_once));
     }
 
+    /// Whether its session may owe anything.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.taken.is_some()
+    }
+
     fn leave(&mut self) {
         if let Some(Taken { tenant, key, id }) = self.taken.take() {
             self.acks.leave(&tenant, &key, id);

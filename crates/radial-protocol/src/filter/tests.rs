@@ -119,8 +119,11 @@ fn a_publisher_who_names_some_sinks_keeps_an_event_from_the_others() {
     let sinks = |names: &[&str]| names.iter().map(|name| Name::new(name).unwrap()).collect();
     let sees = |reader: &[&str], broadcast: bool, named: &[&str], expected: bool| {
         let mut grants = user("u1", &["auditor"]);
-        grants.subscribe = if broadcast { grants.subscribe } else { Vec::new() };
-        grants.routes = sinks(reader);
+        let rights = Arc::make_mut(&mut grants.rights);
+        if !broadcast {
+            rights.subscribe = Vec::new();
+        }
+        rights.routes = sinks(reader);
         let shape = |head: &mut Head| {
             head.event_type = EventTypeName::new("audit.written").unwrap();
             head.reach = Reach::new(broadcast, Some(sinks(named).into()));

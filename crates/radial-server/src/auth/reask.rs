@@ -43,9 +43,9 @@ pub(crate) async fn reask(app: Arc<App>) {
         let mut next = HashMap::with_capacity(open.len());
         let mut due = Vec::new();
         for connection in open {
-            let id = connection.opening.id;
+            let id = connection.id;
             let known = asked.remove(&id);
-            let known = known.unwrap_or(Asked { at: connection.opening.since, unanswered: 0 });
+            let known = known.unwrap_or(Asked { at: connection.since, unanswered: 0 });
             let believed_ms = u64::try_from(believed.as_millis()).unwrap_or(u64::MAX);
             if known.at.plus_ms(believed_ms) <= now {
                 due.push((connection, known.unanswered));
@@ -60,7 +60,7 @@ pub(crate) async fn reask(app: Arc<App>) {
             () = app.drain.cancelled() => return,
         };
         for ((connection, _), unanswered) in due.iter().zip(answers) {
-            next.insert(connection.opening.id, Asked { at: now, unanswered });
+            next.insert(connection.id, Asked { at: now, unanswered });
         }
         asked = next;
     }

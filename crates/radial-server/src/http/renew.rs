@@ -74,7 +74,7 @@ pub(super) fn own_connection(
     grants: &Grants,
 ) -> Result<Arc<Connection>, Problem> {
     let connection = id.parse::<ConnectionId>().ok().and_then(|id| app.table.get(id));
-    connection.filter(|connection| is_of(&connection.opening.grants, grants)).ok_or_else(none)
+    connection.filter(|connection| is_of(&connection.grants(), grants)).ok_or_else(none)
 }
 
 /// Whether a credential is of whom the connection is.

@@ -18,7 +18,7 @@ use super::parameters::{Parameters, invalid};
 use super::refusal::Refusal;
 use super::takeover::{MayTakeOver, Takeover};
 use crate::app::App;
-use crate::connections::SocketCut;
+use crate::connections::{SocketCut, Transport};
 use crate::transport::life::Opening;
 use crate::transport::sse::{Form, SseStream, accepts_gzip};
 
@@ -43,7 +43,7 @@ pub(crate) async fn stream(
     parameters.finish()?;
     let grants = caller.acting(user, session)?;
     let opening = Opening {
-        transport: "sse",
+        transport: Transport::Sse,
         client,
         address: arrival.address,
         request,
@@ -52,6 +52,7 @@ pub(crate) async fn stream(
         permit: app.rates.open(&grants, arrival.address)?,
         open: extensions.get::<OpenSocket>().cloned(),
     };
+    let cut = opening.socket.clone();
     let form = Form { named, gzip: app.stream.gzip && accepts_gzip(headers) };
     let mut response = Response::new(Body::empty());
     let request = SubscribeRequest { selection, start, snapshot };
@@ -59,7 +60,7 @@ pub(crate) async fn stream(
     if asked.method() != Method::HEAD {
         let stream = SseStream::open(&app, subscription, opening, form);
         if extensions.get::<MayTakeOver>().is_some() && asked.version() == Version::HTTP_11 {
-            let takeover = Takeover::new(|socket, head| Box::new(stream).serve(socket, head));
+            let takeover = Takeover::new(|socket, head| Box::new(stream).serve(socket, head, cut));
             response.extensions_mut().insert(takeover);
         } else {
             *response.body_mut() = stream.into_body();

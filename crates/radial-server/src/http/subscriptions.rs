@@ -24,7 +24,7 @@ use super::refusal::Refusal;
 use super::renew::own_connection;
 use super::stream::start_of;
 use crate::app::App;
-use crate::connections::Change;
+use crate::connections::{Change, Transport};
 
 /// How long the stream may take to come to its changes before who asked is answered without.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -96,7 +96,7 @@ pub(crate) async fn change(
     let filter = app.hub.subscriber_filter(&wanted, &held)?;
     let done = CancellationToken::new();
     changes.push(Change::Done(done.clone()));
-    if connection.opening.transport != "sse" || !connection.change(changes, wanted) {
+    if connection.transport != Transport::Sse || !connection.change(changes, wanted) {
         let detail = "the connection is no event stream, is closing, or has changes to make first";
         return Err(Problem::new(Code::NotFound, detail).into());
     }

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use radial_protocol::Problem;
@@ -13,20 +14,25 @@ use radial_protocol::problem::RateLimit;
 use super::Rates;
 use super::publishing::refusal;
 use super::scope::{Scope, subscriber};
-use super::table::Key;
 
 /// After how long a client that finds no room should come back: others close by then.
 const COME_BACK_MS: u64 = 5_000;
+
+/// Whose it is: a bucket's key, in a form that takes no more room where there may be none.
+type Key = NonZeroU64;
 
 /// What is open, by whose it is.
 #[derive(Debug, Default)]
 pub(super) struct Open(Mutex<HashMap<Key, usize>>);
 
+/// The most limits that one stream counts for.
+const LIMITS: usize = 4;
+
 /// One open stream, as long as it is held.
 #[derive(Debug)]
 pub(crate) struct Permit {
     open: Arc<Open>,
-    keys: Vec<Key>,
+    keys: [Option<Key>; LIMITS],
 }
 
 impl Rates {
@@ -58,10 +64,12 @@ impl Rates {
                 }
             }
         }
-        let keys: Vec<Key> =
-            wanted.iter().map(|(scope, _, parts)| scope.key(self.seed, parts)).collect();
+        let mut keys = [None; LIMITS];
+        for (key, (scope, _, parts)) in keys.iter_mut().zip(&wanted) {
+            *key = Some(Key::new(scope.key(self.seed, parts)).unwrap_or(Key::MIN));
+        }
         let mut open = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((scope, most, _), key) in wanted.iter().zip(&keys) {
+        for ((scope, most, _), key) in wanted.iter().zip(keys.iter().flatten()) {
             if *most > 0 && open.get(key).is_some_and(|count| count >= most) {
                 self.counters.refuse(*scope);
                 let quota = u64::try_from(*most).unwrap_or(u64::MAX);
@@ -75,7 +83,7 @@ impl Rates {
                 return Err(refusal(*scope, limit));
             }
         }
-        for key in &keys {
+        for key in keys.iter().flatten() {
             *open.entry(*key).or_default() += 1;
         }
         Ok(Permit { open: Arc::clone(&self.open), keys })
@@ -85,7 +93,7 @@ impl Rates {
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut open = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in &self.keys {
+        for key in self.keys.iter().flatten() {
             if let Some(count) = open.get_mut(key) {
                 *count -= 1;
                 if *count == 0 {

@@ -1,24 +1,28 @@
 //! The life of an open connection, whatever its transport: what is due to it, when it ends, and
 //! what the log says of it. A transport only encodes what comes out of here.
 
+mod held;
+mod rest;
+
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::HeaderValue;
-use radial_fanout::{Encoding, Ended, Outlet, Parked, Resident, Returned, Tally};
+use radial_fanout::{Encoding, Outlet, Parked, Resident, Spot};
 use radial_hub::{CredentialState, Frame, Resting, Subscription};
 use radial_protocol::control::{Control, GoodbyeReason, Hello};
 use radial_protocol::filter::Selection;
 use radial_protocol::grants::Grants;
 use radial_protocol::names::Id;
-use radial_protocol::{Code, Offset, Problem};
-use tokio_util::task::task_tracker::TaskTrackerToken;
+use radial_protocol::{Code, Problem};
 
+use self::held::Held;
+pub(crate) use self::held::socket_cut;
+pub(crate) use self::rest::{AtRest, Awake};
 use super::POLLING;
 use crate::app::App;
-use crate::connections::{self, ConnectionId, OpenConnection, Order, SocketCut};
+use crate::connections::{self, ConnectionId, Order, SocketCut, Transport};
 use crate::http::connection::OpenSocket;
 use crate::rates::Permit;
 
@@ -27,8 +31,8 @@ const PROTOCOL: u32 = 1;
 
 /// What is known of a connection besides its subscription.
 pub(crate) struct Opening {
-    /// `sse` or `websocket`.
-    pub(crate) transport: &'static str,
+    /// What it goes over.
+    pub(crate) transport: Transport,
     /// The client's own name for this page load.
     pub(crate) client: Option<Id>,
     /// The client's address.
@@ -57,21 +61,14 @@ pub(crate) enum Due {
 
 /// An open connection. Dropping it ends it.
 pub(crate) struct Life {
-    app: Arc<App>,
+    held: Held,
     pub(crate) subscription: Subscription,
-    open: OpenConnection,
-    request: String,
     /// When the next sign of life is due, by the uptime.
     beat_at: Duration,
     /// When it has lived for long enough, by the uptime.
     age_at: Duration,
     /// How long the client is told to wait before it comes back.
     pub(crate) retry_ms: u64,
-    end: Option<&'static str>,
-    _permit: Permit,
-    _socket: Option<OpenSocket>,
-    /// A drain waits for it, whoever has it.
-    _open: TaskTrackerToken,
 }
 
 impl Life {
@@ -88,19 +85,18 @@ impl Life {
         let (id, since) = (ConnectionId(runtime.random()), runtime.now());
         let Opening { transport, client, address, request, socket, cookies, permit, open } =
             opening;
-        let open_socket = open;
         tracing::debug!(
             connection = %id,
             request,
             %address,
-            transport,
+            transport = transport.as_str(),
             tenant = %subscription.tenant(),
             client = client.as_ref().map(Id::as_str),
             cursor = %subscription.cursor(),
             complete = subscription.opening().map(|opening| opening.resumed.complete),
             "connected"
         );
-        let open = app.table.open(connections::Opening {
+        let entry = app.table.open(connections::Opening {
             id,
             grants: Arc::clone(subscription.grants()),
             transport,
@@ -109,27 +105,19 @@ impl Life {
             socket,
             wanted: Arc::clone(subscription.wanted()),
             attendance: app.hub.attend(subscription.grants(), subscription.wanted()),
+            cookies,
             since,
         });
-        open.connection.moved_to(subscription.cursor().offset);
-        open.connection.opened_by(cookies);
-        let connection = Arc::clone(&open.connection);
-        subscription.redeliver_by(move |redelivery| connection.redeliver(redelivery), true);
-        app.connections.streams.fetch_add(1, Ordering::Relaxed);
-        app.connections.streams_opened.fetch_add(1, Ordering::Relaxed);
+        let held = Held::begin(app, entry, permit, open);
+        held.moved_to(subscription.cursor().offset);
+        held.take_redeliveries(&mut subscription);
         let uptime = runtime.uptime();
         let mut life = Self {
-            app: Arc::clone(app),
+            held,
             subscription,
-            open,
-            request,
             beat_at: uptime + settings.heartbeat,
             age_at: uptime + Duration::from_millis(max_age_ms),
             retry_ms,
-            end: None,
-            _permit: permit,
-            _socket: open_socket,
-            _open: app.parking.tasks.token(),
         };
         let hello = life.hello(id, max_age_ms);
         life.subscription.forget_opening();
@@ -137,7 +125,7 @@ impl Life {
     }
 
     fn hello(&self, id: ConnectionId, max_age_ms: u64) -> Control {
-        let app = &self.app;
+        let app = &self.held.app;
         let opening = self.subscription.opening().expect("nobody has been told of it before");
         let now = app.hub.runtime().now();
         let state = app.hub.credential_state(self.subscription.grants(), now);
@@ -166,17 +154,18 @@ impl Life {
     /// Waits for what comes next. Cancel safe: what was not returned is returned by the next call.
     pub(crate) async fn due(&mut self) -> Due {
         let next = self.beat_at.min(self.age_at);
-        let time = tokio::time::sleep(next.saturating_sub(self.app.hub.runtime().uptime()));
+        let app = &self.held.app;
+        let time = tokio::time::sleep(next.saturating_sub(app.hub.runtime().uptime()));
         tokio::select! {
             biased;
-            () = self.app.drain.cancelled() => Due::Order(Order::Close(GoodbyeReason::Drain)),
-            order = self.open.connection.order() => Due::Order(order),
+            () = app.drain.cancelled() => Due::Order(Order::Close(GoodbyeReason::Drain)),
+            order = self.held.entry.order() => Due::Order(order),
             // However much there is to say.
             () = std::future::ready(()), if self.is_old() => {
                 Due::Order(Order::Close(GoodbyeReason::Age))
             }
             frames = self.subscription.next() => {
-                self.open.connection.moved_to(self.subscription.cursor().offset);
+                self.moved();
                 Due::Frames(frames)
             }
             () = time => self.due_by_time(),
@@ -187,91 +176,65 @@ impl Life {
         if self.is_old() {
             return Due::Order(Order::Close(GoodbyeReason::Age));
         }
-        let runtime = self.app.hub.runtime();
-        self.beat_at = runtime.uptime() + self.app.stream.heartbeat;
+        let (runtime, heartbeat) = (self.held.app.hub.runtime(), self.held.app.stream.heartbeat);
+        self.beat_at = runtime.uptime() + heartbeat;
         let (now, cursor) = (runtime.now(), self.subscription.cursor());
         Due::Control(Control::Heartbeat { now, cursor })
     }
 
     /// Whether it has lived for long enough.
     fn is_old(&self) -> bool {
-        self.app.hub.runtime().uptime() >= self.age_at
+        self.held.app.hub.runtime().uptime() >= self.age_at
     }
 
-    /// What a worker needs of it if nothing needs a task: it only follows.
-    pub(crate) fn rests(&self) -> Option<Resting> {
+    /// Where a worker may go on if nothing needs a task: it only follows.
+    pub(crate) fn rests(&self) -> Option<Spot> {
         let needs_task = self.has_ended()
             || self.is_old()
-            || self.app.drain.is_cancelled()
-            || self.open.connection.has_orders();
-        if needs_task { None } else { self.subscription.resting() }
+            || self.held.app.drain.is_cancelled()
+            || self.held.entry.has_orders();
+        if needs_task { None } else { self.subscription.spot() }
     }
 
-    /// Gives it to a worker; `resident` is who has it, and `resting` what [`Self::rests`] gave.
-    pub(crate) fn park(
-        outlet: Outlet,
-        encoding: Arc<dyn Encoding>,
-        resting: Resting,
-        resident: Box<impl Resident + AsRef<Self> + 'static>,
-    ) {
-        let life = (*resident).as_ref();
-        let (app, connection) = (Arc::clone(&life.app), Arc::clone(&life.open.connection));
-        let Resting { timeline, epoch, filter, spot } = resting;
-        let (beat, until) = ((life.beat_at, app.stream.heartbeat), life.age_at);
+    /// Gives it to a worker, at the spot that [`Self::rests`] gave, with what its transport keeps.
+    pub(crate) fn park<T>(
+        self,
+        (outlet, encoding): (Outlet, Arc<dyn Encoding>),
+        spot: Spot,
+        kept_by_transport: T,
+    ) where
+        AtRest<T>: Resident + 'static,
+    {
+        let Self { held, subscription, beat_at, age_at, retry_ms } = self;
+        let (app, entry) = (Arc::clone(&held.app), Arc::clone(&held.entry));
+        let (Resting { timeline, epoch, filter, spot }, kept) = subscription.rest(spot);
+        let (beat, until) = ((beat_at, app.stream.heartbeat), age_at);
+        entry.rests();
+        let retry_ms = u32::try_from(retry_ms).unwrap_or(u32::MAX);
+        let resident = Box::new(AtRest { held, kept, retry_ms, kept_by_transport });
         let parked =
             Parked { outlet, timeline, epoch, filter, spot, encoding, beat, until, resident };
         if let Some(ringer) = app.parking.park(parked) {
-            connection.parked(ringer);
-        }
-    }
-
-    /// Goes on where a worker has got to.
-    pub(crate) fn come_back(&mut self, returned: &Returned) {
-        self.subscription.go_on(returned.spot, returned.tally);
-        self.moved_to(self.subscription.cursor().offset);
-        self.beat_at = returned.beat;
-    }
-
-    /// A worker has ended it.
-    pub(crate) fn ended_there(&mut self, ended: Ended, spot: Tally) {
-        self.subscription.count(spot);
-        if ended == Ended::Slow {
-            self.ended(GoodbyeReason::Slow.as_str());
+            entry.parked(ringer);
         }
     }
 
     /// Notes how far it has come.
-    pub(crate) fn moved_to(&self, place: Offset) {
-        self.open.connection.moved_to(place);
+    fn moved(&mut self) {
+        self.held.moved_to(self.subscription.cursor().offset);
+        self.held.delivered = self.subscription.tally().delivered;
     }
 
     /// What is due without waiting.
     pub(crate) fn due_now(&mut self) -> Vec<Frame> {
         let frames = self.subscription.due_now();
-        self.moved_to(self.subscription.cursor().offset);
+        self.moved();
         frames
     }
 
     /// The hub and what the edge knows.
     pub(crate) fn app(&self) -> &Arc<App> {
-        &self.app
-    }
-
-    /// Resolves when its socket is to be closed, whatever it is doing.
-    pub(crate) fn cut(&self) -> impl Future<Output = ()> + Send + 'static {
-        let (app, socket) = (Arc::clone(&self.app), self.open.connection.opening.socket.clone());
-        async move {
-            let socket_cut = async {
-                match socket {
-                    Some(cut) => cut.0.cancelled_owned().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = socket_cut => {}
-                () = app.cut.cancelled() => {}
-            }
-        }
+        &self.held.app
     }
 
     /// Does what it is told, and gives what its client is told of it. A close is the transport's
@@ -298,7 +261,7 @@ impl Life {
     /// As [`Subscription::renew`]; and `unauthorized` once it is closing.
     pub(crate) fn renew(&mut self, grants: Arc<Grants>) -> Result<(), Problem> {
         self.subscription.renew(Arc::clone(&grants))?;
-        if self.open.connection.renew(grants) {
+        if self.held.entry.renew(grants) {
             return Ok(());
         }
         let detail = "the connection is closing already";
@@ -328,33 +291,18 @@ impl Life {
         change: impl FnOnce(&mut Subscription) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         change(&mut self.subscription)?;
-        self.open.connection.asks_for(self.subscription.wanted());
+        self.held.entry.asks_for(self.subscription.wanted());
         Ok(())
     }
 
     /// Notes why it ends; the first reason stands.
     pub(crate) fn ended(&mut self, reason: &'static str) {
-        self.end.get_or_insert(reason);
+        self.held.end.get_or_insert(reason);
     }
 
     /// Whether it has ended.
     pub(crate) fn has_ended(&self) -> bool {
-        self.end.is_some()
-    }
-}
-
-impl Drop for Life {
-    fn drop(&mut self) {
-        self.app.connections.streams.fetch_sub(1, Ordering::Relaxed);
-        tracing::debug!(
-            connection = %self.open.connection.opening.id,
-            request = self.request,
-            tenant = %self.subscription.tenant(),
-            reason = self.end.unwrap_or("client"),
-            cursor = %self.subscription.cursor(),
-            delivered = self.subscription.tally().delivered,
-            "disconnected"
-        );
+        self.held.end.is_some()
     }
 }
 

@@ -37,11 +37,11 @@ struct List<'a> {
 #[serde(rename_all = "camelCase")]
 struct Row<'a> {
     connection_id: String,
-    tenant: &'a TenantId,
+    tenant: TenantId,
     #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<&'a UserId>,
+    user_id: Option<UserId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    session_id: Option<&'a SessionId>,
+    session_id: Option<SessionId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<&'a Id>,
     transport: &'static str,
@@ -53,18 +53,17 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn of(app: &App, connection: &'a Connection) -> Self {
-        let opening = &connection.opening;
-        let grants = &opening.grants;
+        let grants = connection.grants();
         let head = app.hub.head(&grants.tenant).map_or(0, Offset::get);
         Self {
-            connection_id: opening.id.to_string(),
-            tenant: &grants.tenant,
-            user_id: grants.user.as_ref(),
-            session_id: grants.session.as_ref(),
-            client_id: opening.client.as_ref(),
-            transport: opening.transport,
-            address: opening.address,
-            since: opening.since,
+            connection_id: connection.id.to_string(),
+            tenant: grants.tenant.clone(),
+            user_id: grants.user.clone(),
+            session_id: grants.session.clone(),
+            client_id: connection.client.as_ref(),
+            transport: connection.transport.as_str(),
+            address: connection.address,
+            since: connection.since,
             lag: head.saturating_sub(connection.place()),
         }
     }
@@ -85,8 +84,8 @@ pub(crate) async fn list(
     };
     parameters.finish()?;
     let mut open = app.table.all();
-    open.retain(|open| tenant.as_ref().is_none_or(|tenant| open.opening.grants.tenant == *tenant));
-    open.sort_by_key(|open| (open.opening.since, open.opening.id.0));
+    open.retain(|open| tenant.as_ref().is_none_or(|tenant| open.grants().tenant == *tenant));
+    open.sort_by_key(|open| (open.since, open.id.0));
     let connections = open.iter().take(limit).map(|open| Row::of(&app, open)).collect();
     Ok(json(StatusCode::OK, &List { total: open.len(), connections }))
 }
@@ -98,15 +97,15 @@ pub(crate) async fn end(
     PathPart(id): PathPart<String>,
 ) -> Result<Response, Refusal> {
     let connection = id.parse::<ConnectionId>().ok().and_then(|id| app.table.get(id));
-    let connection = connection.filter(|open| operator.reaches(&open.opening.grants.tenant));
+    let connection = connection.filter(|open| operator.reaches(&open.grants().tenant));
     let Some(connection) = connection else {
         return Err(Problem::new(Code::NotFound, "there is no such connection").into());
     };
     connection.close(GoodbyeReason::Drain, app.hub.runtime().now());
     tracing::info!(
         change = "connection.ended",
-        connection = %connection.opening.id,
-        tenant = %connection.opening.grants.tenant,
+        connection = %connection.id,
+        tenant = %connection.grants().tenant,
         by = %operator.actor(),
         "operator"
     );

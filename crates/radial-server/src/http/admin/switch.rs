@@ -76,7 +76,7 @@ pub(crate) async fn status(
     parameters.finish()?;
     let mut open: HashMap<TenantId, usize> = HashMap::new();
     for connection in app.table.all() {
-        *open.entry(connection.opening.grants.tenant.clone()).or_default() += 1;
+        *open.entry(connection.grants().tenant.clone()).or_default() += 1;
     }
     let tenants = app.tenants.iter().filter(|id| tenant.as_ref().is_none_or(|only| only == *id));
     let tenants = tenants

@@ -3,36 +3,33 @@
 
 use std::sync::Arc;
 
-use radial_fanout::{Ended, Resident, Returned, Tally, Why};
-use radial_hub::Resting;
+use bytes::Bytes;
+use radial_fanout::{Ended, Resident, Returned, Spot, Tally, Why};
 use radial_protocol::Offset;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
-use super::SseStream;
 use super::encoding::{LAST_CHUNK, chunk, encoding};
+use super::{Form, SseStream};
+use crate::connections::SocketCut;
 use crate::parking::SLOW;
 use crate::socket::Socket;
-use crate::transport::life::Life;
+use crate::transport::life::{AtRest, Awake, socket_cut};
 use crate::transport::linger::linger;
 
-impl AsRef<Life> for SseStream {
-    fn as_ref(&self) -> &Life {
-        &self.life
-    }
-}
-
 impl SseStream {
-    /// Drives the stream until it ends or rests; `head` goes out first.
-    pub(crate) async fn serve(self: Box<Self>, socket: Socket, mut head: Vec<u8>) {
-        let cut = self.life.cut();
+    /// Drives the stream until it ends or rests; `head` goes out first, and `cut` ends it.
+    pub(crate) async fn serve(
+        mut self: Box<Self>,
+        socket: Socket,
+        mut head: Vec<u8>,
+        cut: Option<SocketCut>,
+    ) {
+        chunk(&self.take_first(), &mut head);
+        let was_cut = socket_cut(Arc::clone(self.life.app()), cut);
         tokio::select! {
-            () = async {
-                let mut stream = self;
-                chunk(&stream.take_first(), &mut head);
-                stream.drive(socket, head).await;
-            } => {}
-            () = cut => {}
+            () = self.drive(socket, head) => {}
+            () = was_cut => {}
         }
     }
 
@@ -52,9 +49,9 @@ impl SseStream {
                 return linger(socket).await;
             }
             if self.adding.is_none()
-                && let Some(resting) = self.life.rests()
+                && let Some(spot) = self.life.rests()
             {
-                return self.park(socket, resting);
+                return self.park(socket, spot);
             }
             let due = tokio::select! {
                 due = self.next() => due,
@@ -64,44 +61,45 @@ impl SseStream {
         }
     }
 
-    fn park(self: Box<Self>, socket: Socket, resting: Resting) {
+    fn park(self: Box<Self>, socket: Socket, spot: Spot) {
         // A socket that cannot be taken from the runtime is closed with its stream.
         if let Ok(outlet) = socket.into_outlet() {
-            let encoding = encoding(self.form);
-            Life::park(outlet, encoding, resting, self);
-        }
-    }
-
-    async fn go_on(self: Box<Self>, returned: Returned) {
-        let is_readable = returned.why == Why::Readable;
-        let back = Socket::back(returned.outlet, returned.unwritten, is_readable);
-        let Ok((mut socket, unwritten)) = back else { return };
-        let cut = self.life.cut();
-        tokio::select! {
-            () = async {
-                // It must be read, or it comes back at once.
-                if !is_readable || socket.forget_what_is_there().await {
-                    self.drive(socket, unwritten.into()).await;
-                }
-            } => {}
-            () = cut => {}
+            let Self { life, form, .. } = *self;
+            life.park((outlet, encoding(form)), spot, form);
         }
     }
 }
 
-impl Resident for SseStream {
+impl Resident for AtRest<Form> {
     fn moved_to(&self, place: Offset) {
-        self.life.moved_to(place);
+        self.noted(place);
     }
 
-    fn come_back(mut self: Box<Self>, returned: Returned) {
-        self.life.come_back(&returned);
-        let app = Arc::clone(self.life.app());
-        app.parking.spawn(self.go_on(returned));
+    fn come_back(self: Box<Self>, returned: Returned) {
+        let app = Arc::clone(self.app());
+        let (awake, form) = self.wake(returned);
+        let Awake { life, outlet, cut, unwritten, why } = awake;
+        let stream = Box::new(SseStream { life, form, first: Bytes::new(), adding: None });
+        let was_cut = socket_cut(Arc::clone(&app), Some(cut));
+        app.parking.spawn(async move {
+            let is_readable = why == Why::Readable;
+            let Ok((mut socket, unwritten)) = Socket::back(outlet, unwritten, is_readable) else {
+                return;
+            };
+            tokio::select! {
+                () = async {
+                    // It must be read, or it comes back at once.
+                    if !is_readable || socket.forget_what_is_there().await {
+                        stream.drive(socket, unwritten.into()).await;
+                    }
+                } => {}
+                () = was_cut => {}
+            }
+        });
     }
 
-    fn ended(mut self: Box<Self>, ended: Ended, tally: Tally) {
-        self.life.ended_there(ended, tally);
+    fn ended(self: Box<Self>, ended: Ended, tally: Tally) {
+        self.ended_there(ended, tally);
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use hyper::upgrade::Upgraded;
-use radial_hub::{Frame, Resting};
+use radial_fanout::Spot;
+use radial_hub::Frame;
 use radial_protocol::Problem;
 use radial_protocol::control::{Control, Fallback, GoodbyeReason};
 use radial_protocol::names::Id;
@@ -23,7 +24,7 @@ use crate::http::aliases::Preset;
 use crate::http::connection::OpenSocket;
 use crate::http::credential::Caller;
 use crate::rates::Permit;
-use crate::transport::life::Due;
+use crate::transport::life::{Due, socket_cut};
 
 /// How long a socket may be open without a credential (protocol §5).
 const BARE: Duration = Duration::from_secs(5);
@@ -71,20 +72,24 @@ enum End {
 
 /// An open WebSocket.
 pub(super) struct WebSocket {
-    app: Arc<App>,
+    pub(super) app: Arc<App>,
     pub(super) session: Session,
     pub(super) wire: Wire,
-    cut: Option<SocketCut>,
+    pub(super) cut: Option<SocketCut>,
     /// Until when it may be without a credential.
-    bare_until: Instant,
+    pub(super) bare_until: Instant,
+}
+
+/// The largest message that a client may send.
+pub(super) fn message_bytes_max(app: &App) -> usize {
+    app.limits.body_bytes + OPERATION_BYTES
 }
 
 /// Serves a WebSocket until it ends or rests.
 pub(crate) async fn serve(app: Arc<App>, handshake: Handshake, upgraded: Upgraded) {
-    let message_bytes_max = app.limits.body_bytes + OPERATION_BYTES;
-    let wire = Wire::new(upgraded, handshake.deflate, message_bytes_max);
+    let wire = Wire::new(upgraded, handshake.deflate, message_bytes_max(&app));
     let cut = handshake.socket.clone();
-    let session = Session::new(Arc::clone(&app), handshake);
+    let session = Session::new(Arc::clone(&app), Box::new(handshake));
     let bare_until = Instant::now() + BARE;
     Box::new(WebSocket { app, session, wire, cut, bare_until }).serve().await;
 }
@@ -92,23 +97,16 @@ pub(crate) async fn serve(app: Arc<App>, handshake: Handshake, upgraded: Upgrade
 impl WebSocket {
     /// Serves it until it ends, or rests and is given to a worker.
     pub(super) async fn serve(self: Box<Self>) {
-        let (app, cut) = (Arc::clone(&self.app), self.cut.clone());
-        let was_cut = async {
-            match &cut {
-                Some(cut) => cut.0.cancelled().await,
-                None => std::future::pending().await,
-            }
-        };
+        let was_cut = socket_cut(Arc::clone(&self.app), self.cut.clone());
         tokio::select! {
             () = self.live() => {}
             () = was_cut => {}
-            () = app.cut.cancelled() => {}
         }
     }
 
     async fn live(mut self: Box<Self>) {
         let end = match run(&self.app, &mut self.session, &mut self.wire, self.bare_until).await {
-            Ok(resting) => return self.park(resting),
+            Ok(spot) => return self.park(spot),
             Err(end) => end,
         };
         let Self { mut session, mut wire, .. } = *self;
@@ -128,7 +126,7 @@ async fn run(
     session: &mut Session,
     wire: &mut Wire,
     bare_until: Instant,
-) -> Result<Resting, End> {
+) -> Result<Spot, End> {
     loop {
         handle_messages(session, wire).await?;
         if let Some(life) = session.stream() {
@@ -136,9 +134,9 @@ async fn run(
         }
         wire.flush().await.map_err(End::Broken)?;
         if wire.rests()
-            && let Some(resting) = session.rests()
+            && let Some(spot) = session.rests()
         {
-            return Ok(resting);
+            return Ok(spot);
         }
         let is_known = session.is_known();
         let (stream, acks) = session.parts();

@@ -4,16 +4,18 @@
 use std::io::Write as _;
 use std::sync::{Arc, LazyLock};
 
-use radial_fanout::{Encoding, Ended, Resident, Returned, Tally, Why};
-use radial_hub::Resting;
+use radial_fanout::{Encoding, Ended, Resident, Returned, Spot, Tally, Why};
 use radial_protocol::control::Control;
 use radial_protocol::{Cursor, Event, Offset, TimeMs};
 use radial_websocket::Deflate;
+use tokio::time::Instant;
 
-use super::connection::WebSocket;
+use super::connection::{Handshake, WebSocket, message_bytes_max};
 use super::outgoing;
+use super::session::Session;
+use super::wire::Wire;
 use crate::socket::Socket;
-use crate::transport::life::Life;
+use crate::transport::life::{AtRest, Awake};
 
 static PLAIN: LazyLock<Arc<dyn Encoding>> = LazyLock::new(|| Arc::new(Frames(None)));
 static DEFLATED: LazyLock<Arc<dyn Encoding>> =
@@ -48,42 +50,41 @@ impl Encoding for Frames {
 
 impl WebSocket {
     /// Gives it to a worker.
-    pub(super) fn park(mut self: Box<Self>, resting: Resting) {
+    pub(super) fn park(self: Box<Self>, spot: Spot) {
+        let Self { session, wire, .. } = *self;
         // A socket that cannot be taken from the runtime is closed with its stream.
-        if let Some(outlet) = self.wire.give_away() {
-            let encoding = encoding(self.wire.deflate());
-            Life::park(outlet, encoding, resting, self);
+        if let Some(outlet) = wire.into_outlet()
+            && let Some((life, handshake)) = session.at_rest()
+        {
+            let encoding = encoding(handshake.deflate);
+            life.park((outlet, encoding), spot, handshake);
         }
     }
 }
 
-impl AsRef<Life> for WebSocket {
-    fn as_ref(&self) -> &Life {
-        self.session.life().expect("only what has a stream is parked")
-    }
-}
-
-impl Resident for WebSocket {
+impl Resident for AtRest<Box<Handshake>> {
     fn moved_to(&self, place: Offset) {
-        self.as_ref().moved_to(place);
+        self.noted(place);
     }
 
-    fn come_back(mut self: Box<Self>, returned: Returned) {
-        let Some(life) = self.session.stream() else { return };
-        life.come_back(&returned);
-        let app = Arc::clone(life.app());
-        app.parking.spawn(async move {
-            let is_readable = returned.why == Why::Readable;
-            let back = Socket::back(returned.outlet, returned.unwritten, is_readable);
-            let Ok((socket, unwritten)) = back else { return };
-            self.wire.take_back(socket, unwritten, is_readable);
-            self.serve().await;
+    fn come_back(self: Box<Self>, returned: Returned) {
+        let app = Arc::clone(self.app());
+        let (awake, handshake) = self.wake(returned);
+        let Awake { life, outlet, cut, unwritten, why } = awake;
+        let (parking, most) = (Arc::clone(&app), message_bytes_max(&app));
+        parking.parking.spawn(async move {
+            let is_readable = why == Why::Readable;
+            let Ok((socket, unwritten)) = Socket::back(outlet, unwritten, is_readable) else {
+                return;
+            };
+            let wire = Wire::of(socket, handshake.deflate, most, unwritten, is_readable);
+            let session = Session::going_on(Arc::clone(&app), handshake, life);
+            let (cut, bare_until) = (Some(cut), Instant::now());
+            Box::new(WebSocket { app, session, wire, cut, bare_until }).serve().await;
         });
     }
 
-    fn ended(mut self: Box<Self>, ended: Ended, tally: Tally) {
-        if let Some(life) = self.session.stream() {
-            life.ended_there(ended, tally);
-        }
+    fn ended(self: Box<Self>, ended: Ended, tally: Tally) {
+        self.ended_there(ended, tally);
     }
 }

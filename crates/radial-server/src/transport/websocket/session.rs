@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use radial_hub::{Resting, Start, SubscribeRequest};
+use radial_fanout::Spot;
+use radial_hub::{Start, SubscribeRequest};
 use radial_protocol::envelope::{Body, PublishRequest};
 use radial_protocol::filter::Selection;
 use radial_protocol::names::EventId;
@@ -15,7 +16,7 @@ use super::operation::{Asked, Operation, OperationId};
 use super::outgoing;
 use super::wire::Wire;
 use crate::app::App;
-use crate::connections::Order;
+use crate::connections::{Order, Transport};
 use crate::http::acks;
 use crate::http::aliases;
 use crate::http::credential::{Caller, is_of_same};
@@ -29,7 +30,7 @@ use crate::transport::replay;
 /// One client and its stream, which begins with its first subscription.
 pub(super) struct Session {
     app: Arc<App>,
-    handshake: Handshake,
+    handshake: Box<Handshake>,
     stream: Option<Life>,
     /// Its place among the connections of its client as long as it has no stream, which has one.
     permit: Option<Permit>,
@@ -44,7 +45,7 @@ pub(super) enum Outcome {
 }
 
 impl Session {
-    pub(super) fn new(app: Arc<App>, mut handshake: Handshake) -> Self {
+    pub(super) fn new(app: Arc<App>, mut handshake: Box<Handshake>) -> Self {
         let permit = handshake.permit.take();
         Self { app, handshake, stream: None, permit, acks: PendingAcks::default() }
     }
@@ -54,18 +55,28 @@ impl Session {
         self.handshake.caller.is_some()
     }
 
-    pub(super) fn life(&self) -> Option<&Life> {
-        self.stream.as_ref()
-    }
-
     pub(super) fn stream(&mut self) -> Option<&mut Life> {
         self.stream.as_mut()
     }
 
-    /// What a worker needs, if nothing needs a task: its stream only follows, and every answer is
-    /// given.
-    pub(super) fn rests(&self) -> Option<Resting> {
+    /// Goes on with a stream that has rested.
+    pub(super) fn going_on(app: Arc<App>, handshake: Box<Handshake>, life: Life) -> Self {
+        let acks = PendingAcks::default();
+        Self { app, handshake, stream: Some(life), permit: None, acks }
+    }
+
+    /// Where a worker may go on, if nothing needs a task: its stream only follows, and every answer
+    /// is given.
+    pub(super) fn rests(&self) -> Option<Spot> {
         if self.acks.is_empty() { self.stream.as_ref()?.rests() } else { None }
+    }
+
+    /// What is left of one that rests.
+    pub(super) fn at_rest(self) -> Option<(Life, Box<Handshake>)> {
+        let Self { mut handshake, stream, .. } = self;
+        // Its socket will be another one's to end.
+        handshake.socket = None;
+        Some((stream?, handshake))
     }
 
     /// What its client waits for: events, and answers to acknowledgements.
@@ -126,7 +137,7 @@ impl Session {
     /// Nothing is done with a credential that is worth nothing any more, however long ago it was
     /// shown.
     async fn ask_again(&mut self) -> Result<(), Problem> {
-        let Handshake { caller, cookies, .. } = &mut self.handshake;
+        let Handshake { caller, cookies, .. } = &mut *self.handshake;
         match caller {
             Some(caller) => caller.ask_again(cookies.as_deref()).await,
             None => Ok(()),
@@ -220,7 +231,7 @@ impl Session {
             let request = SubscribeRequest { selection, start, snapshot };
             let subscription = self.app.hub.subscribe(grants, request).await?;
             let opening = Opening {
-                transport: "websocket",
+                transport: Transport::WebSocket,
                 client: self.handshake.client.clone(),
                 address: self.handshake.address,
                 request: self.handshake.request.clone(),

@@ -35,8 +35,6 @@ enum Io {
     Own(Socket),
     /// Anything else.
     Other(Box<dyn Both>),
-    /// A worker has the socket.
-    Away,
 }
 
 trait Both: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -66,35 +64,36 @@ impl Wire {
         Self { io, deflate, decoder, arrived, leaving: Vec::new(), is_readable: false }
     }
 
-    /// What was agreed about compression.
-    pub(super) fn deflate(&self) -> Option<Deflate> {
-        self.deflate
+    /// The wire of a socket that somebody else had; what he could not write goes first.
+    pub(super) fn of(
+        socket: Socket,
+        deflate: Option<Deflate>,
+        message_bytes_max: usize,
+        unwritten: Bytes,
+        is_readable: bool,
+    ) -> Self {
+        let leaving = if unwritten.is_empty() { Vec::new() } else { vec![unwritten] };
+        let decoder = Decoder::new(message_bytes_max, deflate.is_some());
+        // Under TLS what was there has been read, and need not be anything for this side.
+        let is_readable = is_readable && !socket.is_encrypted();
+        let (io, arrived) = (Io::Own(socket), BytesMut::new());
+        Self { io, deflate, decoder, arrived, leaving, is_readable }
     }
 
     /// Whether it is a socket of the hub's own with nothing on its way.
     pub(super) fn rests(&mut self) -> bool {
         let has_nothing = self.leaving.is_empty() && self.arrived.is_empty() && !self.is_readable;
         match &mut self.io {
-            Io::Own(socket) => has_nothing && !socket.has_arrived(),
-            Io::Other(_) | Io::Away => false,
+            Io::Own(socket) => has_nothing && self.decoder.is_idle() && !socket.has_arrived(),
+            Io::Other(_) => false,
         }
     }
 
-    /// Gives the socket away, if it is the hub's own.
-    pub(super) fn give_away(&mut self) -> Option<Outlet> {
-        match std::mem::replace(&mut self.io, Io::Away) {
+    /// Its way to a worker, if the socket is the hub's own.
+    pub(super) fn into_outlet(self) -> Option<Outlet> {
+        match self.io {
             Io::Own(socket) => socket.into_outlet().ok(),
-            Io::Other(_) | Io::Away => None,
-        }
-    }
-
-    /// Takes the socket back; what its last owner could not write goes first.
-    pub(super) fn take_back(&mut self, socket: Socket, unwritten: Bytes, is_readable: bool) {
-        // Under TLS what was there has been read, and need not be anything for this side.
-        self.is_readable = is_readable && !socket.is_encrypted();
-        self.io = Io::Own(socket);
-        if !unwritten.is_empty() {
-            self.leaving.insert(0, unwritten);
+            Io::Other(_) => None,
         }
     }
 
@@ -117,7 +116,6 @@ impl Wire {
         let read = match &mut self.io {
             Io::Own(socket) => socket.read_buf(&mut self.arrived).await,
             Io::Other(io) => io.read_buf(&mut self.arrived).await,
-            Io::Away => Ok(0),
         };
         self.is_readable = false;
         match read {
@@ -157,7 +155,6 @@ impl Wire {
                 match &mut self.io {
                     Io::Own(socket) => socket.write_buf(&mut rest).await,
                     Io::Other(io) => io.write_buf(&mut rest).await,
-                    Io::Away => Ok(0),
                 }
             };
             match tokio::time::timeout(SLOW, write).await {
@@ -170,7 +167,6 @@ impl Wire {
             match &mut self.io {
                 Io::Own(socket) => socket.flush().await,
                 Io::Other(io) => io.flush().await,
-                Io::Away => Ok(()),
             }
         };
         match tokio::time::timeout(SLOW, flush).await {
@@ -196,7 +192,6 @@ impl Wire {
         let _ = match &mut self.io {
             Io::Own(socket) => socket.shutdown().await,
             Io::Other(io) => io.shutdown().await,
-            Io::Away => Ok(()),
         };
     }
 }
