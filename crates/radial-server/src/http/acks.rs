@@ -11,9 +11,9 @@ use radial_protocol::{Code, Problem};
 use serde::Deserialize;
 
 use super::answer::json;
-use super::body;
+use super::beside;
 use super::credential::Caller;
-use super::parameters::{Parameters, invalid};
+use super::parameters::invalid;
 use super::refusal::Refusal;
 use crate::app::App;
 
@@ -36,11 +36,10 @@ pub(crate) async fn acknowledge(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    Parameters::parse(&query)?.finish()?;
-    let bytes = body::read_json(&app, &headers, body).await?;
-    let wish: Wish = body::parse(&bytes)?;
+    let request = (query, headers, body);
+    let whom = |wish: &mut Wish| (wish.user_id.take(), wish.session_id.take());
+    let (wish, grants) = beside::read(&app, &caller, request, whom).await?;
     let ids = ids(wish.event_id, wish.event_ids, app.limits.batch_events)?;
-    let grants = caller.acting(wish.user_id, wish.session_id)?;
     let acknowledged = app.hub.acknowledge(&grants, &ids).await?;
     Ok(json(StatusCode::OK, &acknowledged))
 }

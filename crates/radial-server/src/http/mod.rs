@@ -5,6 +5,7 @@ pub(crate) mod acks;
 mod admin;
 pub(crate) mod aliases;
 mod answer;
+mod beside;
 mod body;
 pub(crate) mod connection;
 mod cors;

@@ -8,18 +8,14 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use radial_hub::CredentialState;
 use radial_protocol::control::GrantedFilter;
-use radial_protocol::grants::Grants;
 use radial_protocol::names::{SessionId, UserId};
-use radial_protocol::{Code, Problem};
 use serde::{Deserialize, Serialize};
 
 use super::answer::json;
-use super::body;
+use super::beside::{self, no_connection, own_connection};
 use super::credential::Caller;
-use super::parameters::Parameters;
 use super::refusal::Refusal;
 use crate::app::App;
-use crate::connections::{Connection, ConnectionId};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,42 +45,19 @@ pub(crate) async fn renew(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    Parameters::parse(&query)?.finish()?;
-    let bytes = body::read_json(&app, &headers, body).await?;
-    let renewal: Renewal = body::parse(&bytes)?;
-    let grants = caller.acting(renewal.user, renewal.session)?;
+    let request = (query, headers, body);
+    let whom = |renewal: &mut Renewal| (renewal.user.take(), renewal.session.take());
+    let (renewal, grants) = beside::read(&app, &caller, request, whom).await?;
     let connection = own_connection(&app, &renewal.connection, &grants)?;
     let filter = app.hub.subscriber_filter(&connection.wanted(), &grants)?;
     let now = app.hub.runtime().now();
     let token_expires_in_ms = match app.hub.credential_state(&grants, now) {
         CredentialState::Counts(until) => until.map(|until| until.0.saturating_sub(now.0)),
-        CredentialState::Expired | CredentialState::Revoked => return Err(none().into()),
+        CredentialState::Expired | CredentialState::Revoked => return Err(no_connection().into()),
     };
     if !connection.renew(grants) {
-        return Err(none().into());
+        return Err(no_connection().into());
     }
     let filter = GrantedFilter { channels: filter.channels(), types: filter.types() };
     Ok(json(StatusCode::OK, &Renewed { filter, token_expires_in_ms }))
-}
-
-/// An open connection of the credential's own session.
-pub(super) fn own_connection(
-    app: &App,
-    id: &str,
-    grants: &Grants,
-) -> Result<Arc<Connection>, Problem> {
-    let connection = id.parse::<ConnectionId>().ok().and_then(|id| app.table.get(id));
-    connection.filter(|connection| is_of(&connection.grants(), grants)).ok_or_else(none)
-}
-
-/// Whether a credential is of whom the connection is.
-fn is_of(connection: &Grants, newer: &Grants) -> bool {
-    connection.tenant == newer.tenant
-        && connection.user == newer.user
-        && connection.session == newer.session
-}
-
-/// Of a stranger's stream, one that has ended and one that never was, the same is said.
-fn none() -> Problem {
-    Problem::new(Code::NotFound, "the credential's session has no such open connection")
 }

@@ -17,11 +17,10 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::json;
-use super::body;
+use super::beside::{self, own_connection};
 use super::credential::Caller;
 use super::parameters::{Parameters, invalid};
 use super::refusal::Refusal;
-use super::renew::own_connection;
 use super::stream::start_of;
 use crate::app::App;
 use crate::connections::{Change, Transport};
@@ -66,10 +65,9 @@ pub(crate) async fn change(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    Parameters::parse(&query)?.finish()?;
-    let bytes = body::read_json(&app, &headers, body).await?;
-    let wish: Wish = body::parse(&bytes)?;
-    let grants = caller.acting(wish.user, wish.session)?;
+    let request = (query, headers, body);
+    let whom = |wish: &mut Wish| (wish.user.take(), wish.session.take());
+    let (wish, grants) = beside::read(&app, &caller, request, whom).await?;
     let connection = own_connection(&app, &wish.connection, &grants)?;
     let most = app.limits.filters;
     let mut changes = Vec::new();
