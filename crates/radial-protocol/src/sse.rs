@@ -45,7 +45,8 @@ pub fn named_frame(name: &str, json: &str) -> Bytes {
     Bytes::from(format!("event: {name}\ndata: {json}{FRAME_END}"))
 }
 
-/// The line that tells `EventSource` how long to wait before it comes back, in milliseconds.
+/// The line that tells `EventSource` how long to wait before it comes back, in milliseconds. It
+/// belongs to the frame that follows: by itself, some clients take it for an event without data.
 pub fn retry_line(retry_ms: u64) -> Bytes {
-    Bytes::from(format!("retry: {retry_ms}{FRAME_END}"))
+    Bytes::from(format!("retry: {retry_ms}\n"))
 }

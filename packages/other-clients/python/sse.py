@@ -17,8 +17,7 @@ while True:
                 source.response.raise_for_status()
                 for sse in source.iter_sse():
                     last_id = sse.id or last_id
-                    # The library gives a `retry:` line as an event without data.
-                    if sse.data and sse.event == ("activity:new" if named else "message"):
+                    if sse.event == ("activity:new" if named else "message"):
                         print(json.dumps({"name": sse.event, **sse.json()}), flush=True)
     except (httpx.TransportError, httpx.HTTPStatusError):
         pass

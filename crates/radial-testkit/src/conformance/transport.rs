@@ -106,16 +106,9 @@ impl Connection {
     /// The next item; [`Kind::End`] once the hub has closed the connection.
     pub(super) async fn next(&mut self) -> Result<Item> {
         match self {
-            Self::Sse(stream) => loop {
-                match stream.next().await? {
-                    None => {
-                        let json = Value::Null;
-                        return Ok(Item { kind: Kind::End, name: None, id: None, json });
-                    }
-                    // The retry: line stands alone.
-                    Some(frame) if frame.data.is_none() => {}
-                    Some(frame) => return item(frame),
-                }
+            Self::Sse(stream) => match stream.next().await? {
+                None => Ok(Item { kind: Kind::End, name: None, id: None, json: Value::Null }),
+                Some(frame) => item(frame),
             },
             Self::WebSocket { socket, ready } => match ready.pop_front() {
                 Some(item) => Ok(item),

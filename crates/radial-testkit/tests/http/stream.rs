@@ -24,11 +24,11 @@ async fn a_stream_says_hello_replays_goes_live_and_follows() {
     let mut stream = hub.stream("?cursor=earliest").await.unwrap();
     assert_eq!(stream.status, 200);
     let frames = stream.until(|frame| frame.is_control("live")).await.unwrap();
-    assert!(frames[0].retry.is_some());
-    assert!(frames[1].is_control("hello"));
-    assert_eq!(frames[2].json().unwrap()["eventType"], "user.updated");
-    assert_eq!(frames[2].id.as_deref(), first.json().unwrap()["cursor"].as_str());
-    assert_eq!(frames[3].json().unwrap()["replayed"], 1);
+    // In one frame: what has no data is an event without data to some clients.
+    assert!(frames[0].is_control("hello") && frames[0].retry.is_some());
+    assert_eq!(frames[1].json().unwrap()["eventType"], "user.updated");
+    assert_eq!(frames[1].id.as_deref(), first.json().unwrap()["cursor"].as_str());
+    assert_eq!(frames[2].json().unwrap()["replayed"], 1);
     hub.publish(&event).await.unwrap();
     let second = stream.frame().await.unwrap();
     assert_eq!(second.json().unwrap()["offset"], 2);
@@ -86,8 +86,8 @@ async fn whatever_stands_in_last_event_id_opens_a_stream() {
         let mut stream = Stream::open(watched.hub.address(), PATH, &headers).await.unwrap();
         assert_eq!(stream.status, 200, "{value:.40}");
         let frames = stream.until(|frame| frame.is_control("live")).await.unwrap();
-        assert!(frames[1].is_control("hello") && frames[1].id.is_none(), "{value:.40}");
-        assert_eq!(frames[2].json().unwrap()["reason"], "epoch", "{value:.40}");
+        assert!(frames[0].is_control("hello") && frames[0].id.is_none(), "{value:.40}");
+        assert_eq!(frames[1].json().unwrap()["reason"], "epoch", "{value:.40}");
     }
     watched.assert_unharmed("Last-Event-ID").await;
 }
