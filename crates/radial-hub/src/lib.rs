@@ -26,7 +26,8 @@ mod subscription;
 mod window;
 
 pub use acks::{
-    AckAnswer, AckPage, AckQuery, AckSettings, AckState, AckTallies, Acknowledged, Redelivery,
+    AckAnswer, AckPage, AckQuery, AckSettings, AckState, AckTallies, Acknowledged, AtOnce,
+    Redelivery,
 };
 pub use beginning::Start;
 pub use control::{Actor, ControlError, CredentialState, Recorded, Revocation, Subject, Switch};

@@ -111,7 +111,9 @@ impl TenantAcks {
                 session.has_more = false;
                 session.derive(events, &filters, due, context);
             }
-            due_of((key, session), events, context, &mut all);
+            if session.next_due <= context.uptime {
+                due_of((key, session), events, context, &mut all);
+            }
         }
         all
     }
@@ -119,10 +121,11 @@ impl TenantAcks {
     /// Takes back that something was sent again: no connection could take it.
     pub(super) fn not_sent(&self, key: &SessionKey, offset: Offset, context: Context<'_>) {
         let mut state = self.lock();
-        let session = state.sessions.get_mut(key);
-        if let Some(debt) = session.and_then(|session| session.debts.get_mut(&offset)) {
+        let Some(session) = state.sessions.get_mut(key) else { return };
+        if let Some(debt) = session.debts.get_mut(&offset) {
             debt.attempt = debt.attempt.saturating_sub(1).max(1);
             debt.due = context.uptime + context.settings.redeliver_after;
+            session.next_due = session.next_due.min(debt.due);
         }
     }
 
@@ -167,7 +170,7 @@ fn due_of(
     context: Context<'_>,
     all: &mut Vec<Due>,
 ) {
-    let Session { debts, chairs, .. } = session;
+    let Session { debts, chairs, next_due, .. } = session;
     let mut count = 0;
     let over = |counter: &AtomicU64| {
         add(counter, 1);
@@ -193,4 +196,5 @@ fn due_of(
         all.push(Due { key: key.clone(), offset: *offset, attempt: debt.attempt, to });
         true
     });
+    *next_due = debts.values().map(|debt| debt.due).min().unwrap_or(std::time::Duration::MAX);
 }

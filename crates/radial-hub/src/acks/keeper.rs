@@ -12,7 +12,7 @@ use radial_protocol::names::EventId;
 use radial_protocol::{Event, EventTypeName, Offset, TenantId};
 
 use super::keep::Due;
-use super::seat::{Deliver, Redelivery, Seat};
+use super::seat::{AtOnce, Deliver, Redelivery, Seat};
 use super::session::{Session, SessionKey};
 use super::settings::AckSettings;
 use super::tallies::{AckTallies, Counters, add};
@@ -165,7 +165,7 @@ impl Acks {
         key: &SessionKey,
         id: u64,
         deliver: Deliver,
-        at_once: bool,
+        at_once: AtOnce,
     ) {
         if let Some(acks) = self.tenants.get(tenant) {
             acks.deliver_by(key, id, deliver, at_once);

@@ -28,8 +28,8 @@ mod tests;
 
 pub(crate) use keeper::{Acks, Opening, inboxes};
 pub use operate::Acknowledged;
-pub use seat::Redelivery;
 pub(crate) use seat::Seat;
+pub use seat::{AtOnce, Redelivery};
 pub use settings::AckSettings;
 pub use show::{AckAnswer, AckPage, AckQuery, AckState};
 pub use tallies::AckTallies;

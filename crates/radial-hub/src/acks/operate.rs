@@ -10,7 +10,7 @@ use radial_protocol::names::EventId;
 use radial_protocol::{Code, Offset, Pattern, Problem};
 use serde::Serialize;
 
-use super::seat::{Redelivery, Seat};
+use super::seat::{AtOnce, Redelivery, Seat};
 use super::session::SessionKey;
 use super::tallies::{AckTallies, add};
 use crate::hub::Hub;
@@ -127,13 +127,10 @@ impl Hub {
 impl Subscription {
     /// Says how this connection is given what its session has not acknowledged; whatever comes has
     /// to go through [`Self::redelivery`]. `deliver` must not block, and says whether it was taken.
-    ///
-    /// `at_once`: what the session owes from before the connection's own place is due at once;
-    /// otherwise when its time has come.
     pub fn redeliver_by(
         &mut self,
         deliver: impl Fn(&Redelivery) -> bool + Send + Sync + 'static,
-        at_once: bool,
+        at_once: AtOnce,
     ) {
         self.seat.deliver_by(Arc::new(deliver), at_once);
     }

@@ -22,11 +22,22 @@ pub struct Redelivery {
 /// Gives a connection what is due; false if it cannot take it now. It must not block.
 pub(super) type Deliver = Arc<dyn Fn(&Redelivery) -> bool + Send + Sync>;
 
+/// When what a session owes from before the place of a new connection is due at once; otherwise it
+/// comes when its time has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtOnce {
+    /// The connection stays: that it begins means that the client lost what it had.
+    Always,
+    /// The connection is one of many short ones, as a poll is: only if the session was away for a
+    /// minute, or since the hub started.
+    WhenBack,
+}
+
 /// What a subscription holds, whether or not its session owes anything.
 pub(crate) struct Seat {
     acks: Arc<Acks>,
     taken: Option<Taken>,
-    deliver: Option<(Deliver, bool)>,
+    deliver: Option<(Deliver, AtOnce)>,
 }
 
 struct Taken {
@@ -66,9 +77,9 @@ impl Seat {
         stored
     }
 
-    /// Says how the connection is given what is due, and whether what it owes from before its own
-    /// place is due at once.
-    pub(super) fn deliver_by(&mut self, deliver: Deliver, at_once: bool) {
+    /// Says how the connection is given what is due, and when what it owes from before its own place
+    /// is due at once.
+    pub(super) fn deliver_by(&mut self, deliver: Deliver, at_once: AtOnce) {
         if let Some(Taken { tenant, key, id }) = &self.taken {
             self.acks.deliver_by(tenant, key, *id, Arc::clone(&deliver), at_once);
         }

@@ -13,6 +13,10 @@ use super::events::AckEvents;
 use super::seat::Deliver;
 use super::tenant::Context;
 
+/// A session without a connection for so long has been away. Whoever polls rests for half of it
+/// between two polls and is there all the time.
+const BACK_MS: u64 = 60 * 1_000;
+
 /// Names a session in its tenant: one signed-in run of one user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct SessionKey {
@@ -45,6 +49,8 @@ pub(super) struct Chair {
     pub(super) start: Offset,
     /// How it is given what is due.
     pub(super) deliver: Option<Deliver>,
+    /// Whether the session was away when it began.
+    pub(super) comes_back: bool,
     /// Whether what is owed from before its start is due at once.
     pub(super) at_once: bool,
 }
@@ -60,6 +66,8 @@ pub(super) struct Session {
     /// What the connection asked for that left last.
     pub(super) last: Option<Filter>,
     pub(super) debts: BTreeMap<Offset, Debt>,
+    /// No debt is due before this: who looks for what is due need not look at any.
+    pub(super) next_due: Duration,
     /// It owes more than is followed.
     pub(super) has_more: bool,
     pub(super) seen: TimeMs,
@@ -89,6 +97,7 @@ impl Session {
             chairs: Vec::new(),
             last: None,
             debts: BTreeMap::new(),
+            next_due: Duration::MAX,
             has_more: false,
             seen: now,
             stored_seen: now,
@@ -162,7 +171,8 @@ impl Session {
             self.has_more = true;
             return false;
         }
-        self.debts.entry(offset).or_insert(Debt { attempt: 1, due });
+        let debt = self.debts.entry(offset).or_insert(Debt { attempt: 1, due });
+        self.next_due = self.next_due.min(debt.due);
         true
     }
 
@@ -190,6 +200,12 @@ impl Session {
     pub(super) fn is_away_too_long(&self, context: Context<'_>) -> bool {
         let unseen_ms = u64::try_from(context.settings.unseen.as_millis()).unwrap_or(u64::MAX);
         self.chairs.is_empty() && self.seen.plus_ms(unseen_ms) <= context.now
+    }
+
+    /// Whether a connection that begins now brings the session back: nobody was there for some time,
+    /// or not since the start.
+    pub(super) fn is_back(&self, now: TimeMs) -> bool {
+        self.chairs.is_empty() && (self.last.is_none() || self.seen.plus_ms(BACK_MS) <= now)
     }
 
     /// The filters of its open connections.

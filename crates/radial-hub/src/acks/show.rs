@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use radial_protocol::event::{Audience, Head, Scope};
 use radial_protocol::names::{EventId, SessionId, UserId};
 use radial_protocol::{ChannelName, Code, EventTypeName, Offset, Problem, TenantId, TimeMs};
 use serde::Serialize;
@@ -35,7 +36,8 @@ pub enum AckState {
     Owed,
     /// It has not, and need not any more: the event has expired, or its debt was given up.
     Ended,
-    /// It has not, and was not there since the hub started: whether it is to shows when it comes.
+    /// It has not, and was not there since the hub started: the event may be for it, and whether it
+    /// asked for such events shows when it comes.
     Unknown,
 }
 
@@ -85,7 +87,13 @@ pub struct AckAnswer {
 
 impl Session {
     /// How it stands to an event; `None` if it has nothing to do with it.
-    fn stands(&self, offset: Offset, event: &AckEvent, now: TimeMs) -> Option<AckState> {
+    fn stands(
+        &self,
+        key: &SessionKey,
+        offset: Offset,
+        event: &AckEvent,
+        now: TimeMs,
+    ) -> Option<AckState> {
         if offset <= self.since {
             return None;
         }
@@ -97,7 +105,26 @@ impl Session {
         if filters().any(|filter| filter.shows_entity(&event.head)) {
             return Some(if is_over { AckState::Ended } else { AckState::Owed });
         }
-        (!is_over && filters().next().is_none()).then_some(AckState::Unknown)
+        let is_unknown = !is_over && filters().next().is_none() && key.may_see(&event.head);
+        is_unknown.then_some(AckState::Unknown)
+    }
+}
+
+impl SessionKey {
+    /// Whether an event may be for this session as far as scope and audience say. What it asks for,
+    /// and its roles, are not known while it is not there.
+    fn may_see(&self, head: &Head) -> bool {
+        let in_scope = match head.scope {
+            Scope::Channel => true,
+            Scope::User => self.user.is_some() && self.user == head.user,
+            Scope::Session => self.session.is_some() && self.session == head.session,
+        };
+        let is_named = |audience: &Audience| {
+            !audience.roles.is_empty()
+                || self.user.as_ref().is_some_and(|user| audience.users.contains(user))
+                || self.session.as_ref().is_some_and(|session| audience.sessions.contains(session))
+        };
+        in_scope && head.audience.as_ref().is_none_or(is_named)
     }
 }
 
@@ -115,7 +142,7 @@ impl Hub {
         let state = tenant.lock();
         let (offset, event) = state.events.find(&query.event).ok_or_else(none)?;
         let standing = state.sessions.iter().filter_map(|(key, session)| {
-            session.stands(offset, event, context.now).map(|stands| (key, session, stands))
+            session.stands(key, offset, event, context.now).map(|stands| (key, session, stands))
         });
         let mut counts = BTreeMap::from(
             [AckState::Acknowledged, AckState::Owed, AckState::Ended, AckState::Unknown]

@@ -11,7 +11,7 @@ use radial_protocol::{Epoch, Event, Offset, TenantId, TimeMs};
 use tokio::sync::watch;
 
 use super::events::AckEvents;
-use super::seat::Deliver;
+use super::seat::{AtOnce, Deliver};
 use super::session::{Chair, Session, SessionKey, Taken};
 use super::settings::AckSettings;
 use super::tallies::{Counters, add};
@@ -130,8 +130,15 @@ impl TenantAcks {
         }
         let session =
             sessions.entry(key.clone()).or_insert_with(|| Session::new(head, context.now));
-        let chair = Chair { id, filter: filter.clone(), start, deliver: None, at_once: false };
-        session.chairs.push(chair);
+        let (filter_of_chair, comes_back) = (filter.clone(), session.is_back(context.now));
+        session.chairs.push(Chair {
+            id,
+            filter: filter_of_chair,
+            start,
+            deliver: None,
+            comes_back,
+            at_once: false,
+        });
         session.seen = context.now;
         let due = context.uptime + context.settings.redeliver_after;
         session.derive(events, std::slice::from_ref(filter), due, context);
@@ -151,14 +158,18 @@ impl TenantAcks {
         session.derive(events, std::slice::from_ref(filter), due, context);
     }
 
-    /// How a connection is given what is due, and whether what the session owes from before it is
-    /// due at once: not what another of its connections has got already.
-    pub(super) fn deliver_by(&self, key: &SessionKey, id: u64, deliver: Deliver, at_once: bool) {
+    /// How a connection is given what is due, and when what the session owes from before it is due
+    /// at once: not what another of its connections has got already.
+    pub(super) fn deliver_by(&self, key: &SessionKey, id: u64, deliver: Deliver, at_once: AtOnce) {
         let mut state = self.lock();
         let State { events, sessions, .. } = &mut *state;
         let Some(session) = sessions.get_mut(key) else { return };
-        let Session { chairs, debts, .. } = session;
+        let Session { chairs, debts, next_due, .. } = session;
         let Some(at) = chairs.iter().position(|chair| chair.id == id) else { return };
+        let at_once = match at_once {
+            AtOnce::Always => true,
+            AtOnce::WhenBack => chairs.get(at).is_some_and(|chair| chair.comes_back),
+        };
         for (offset, debt) in debts.iter_mut().filter(|_| at_once) {
             let Some(event) = events.at(*offset) else { continue };
             let has_it = |chair: &Chair| {
@@ -168,7 +179,7 @@ impl TenantAcks {
                 *offset <= chair.start && chair.filter.shows_entity(&event.head)
             });
             if is_due && !chairs.iter().any(has_it) {
-                debt.due = Duration::ZERO;
+                (debt.due, *next_due) = (Duration::ZERO, Duration::ZERO);
             }
         }
         if let Some(chair) = chairs.get_mut(at) {

@@ -14,7 +14,9 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use radial_hub::{CredentialState, Frame, Redelivery, Start, SubscribeRequest, Subscription};
+use radial_hub::{
+    AtOnce, CredentialState, Frame, Redelivery, Start, SubscribeRequest, Subscription,
+};
 use radial_protocol::control::{Control, Gap, Polling, Snapshot};
 use radial_protocol::grants::Grants;
 use radial_protocol::names::Id;
@@ -108,7 +110,7 @@ fn redeliveries(subscription: &mut Subscription) -> mpsc::Receiver<Redelivery> {
         let has_come = redelivery.event.offset().is_some_and(|at| at <= place);
         has_come && send.try_send(redelivery.clone()).is_ok()
     };
-    subscription.redeliver_by(deliver, false);
+    subscription.redeliver_by(deliver, AtOnce::WhenBack);
     receive
 }
 

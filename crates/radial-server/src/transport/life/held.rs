@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use radial_hub::Subscription;
+use radial_hub::{AtOnce, Subscription};
 use radial_protocol::Offset;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -53,7 +53,8 @@ impl Held {
     /// Lets what its session owes come to it.
     pub(super) fn take_redeliveries(&self, subscription: &mut Subscription) {
         let entry = Arc::clone(&self.entry);
-        subscription.redeliver_by(move |redelivery| entry.redeliver(redelivery), true);
+        let deliver = move |redelivery: &_| entry.redeliver(redelivery);
+        subscription.redeliver_by(deliver, AtOnce::Always);
     }
 }
 
