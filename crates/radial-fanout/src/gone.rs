@@ -220,4 +220,5 @@ impl Count {
 }
 
 #[cfg(test)]
+#[cfg(not(modelled))]
 mod tests;

@@ -11,6 +11,7 @@ mod gone;
 mod memory;
 mod reader;
 mod resident;
+mod sync;
 mod timeline;
 mod worker;
 

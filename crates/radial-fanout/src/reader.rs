@@ -12,9 +12,9 @@ use radial_protocol::event::TimeMs;
 use radial_protocol::filter::{Filter, Verdict};
 use radial_protocol::{Event, Offset};
 
-use crate::gone::Lost;
+use crate::gone::{Count, Lost};
 use crate::resident::Spot;
-use crate::timeline::Timeline;
+use crate::timeline::{Stretch, Timeline, Way};
 
 /// The most events that one step looks at (protocol §5).
 const PAGE_EVENTS: usize = 1_000;
@@ -133,19 +133,9 @@ impl Reader {
 
     /// Takes what is due from the timeline, or says what is needed instead.
     pub fn step(&mut self, timeline: &Timeline, now: TimeMs) -> Step {
-        if self.position.is_none()
-            && let Some(lost) = self.lose(timeline)
-        {
-            return Step::Deliver(vec![Due::Lost(lost)]);
-        }
-        let live_from = self.live_from;
-        let position = self.position.or_else(|| timeline.position_after(self.place, live_from));
-        let Some(position) = position else { return Step::ReadLog(self.place) };
-        let Some(stretch) = timeline.stretch(position, PAGE_EVENTS, PAGE_BYTES) else {
-            self.position = None;
-            self.live_from = live_from.max(position);
-            // What is lost is told before anything that comes later.
-            return self.step(timeline, now);
+        let (position, stretch) = match self.find(timeline) {
+            Ok(found) => found,
+            Err(step) => return step,
         };
         self.position = Some(stretch.next);
         if stretch.events.is_empty() {
@@ -154,6 +144,7 @@ impl Reader {
         let before = self.place;
         self.place = before.max(stretch.place);
         let events = (position..).zip(stretch.events);
+        let live_from = self.live_from;
         let due = events.filter(|(at, event)| match event.offset() {
             Some(offset) => offset > before,
             None => *at >= live_from,
@@ -161,12 +152,32 @@ impl Reader {
         Step::Deliver(self.admitted(due.map(|(_, event)| Found::Event(event)), now))
     }
 
-    /// What the timeline no longer has of the `live` events that were still to come, if the reader
-    /// is to be told of it.
-    fn lose(&mut self, timeline: &Timeline) -> Option<Lost> {
-        let (count, start) = timeline.gone_since(self.live_from)?;
+    /// Finds the stretch of the timeline that is next, and its position; or what is to be done first.
+    fn find(&mut self, timeline: &Timeline) -> Result<(u64, Stretch), Step> {
+        loop {
+            let position = match self.position {
+                Some(position) => position,
+                None => match timeline.way(self.place, self.live_from) {
+                    Way::From(position) => position,
+                    Way::Log => return Err(Step::ReadLog(self.place)),
+                    Way::Gone(gone, start) => match self.lose(&gone, start) {
+                        Some(lost) => return Err(Step::Deliver(vec![Due::Lost(lost)])),
+                        None => continue,
+                    },
+                },
+            };
+            if let Some(stretch) = timeline.stretch(position, PAGE_EVENTS, PAGE_BYTES) {
+                return Ok((position, stretch));
+            }
+            self.position = None;
+            self.live_from = self.live_from.max(position);
+        }
+    }
+
+    /// What of this was still to come to the reader, if it is to be told of that.
+    fn lose(&mut self, gone: &Count, start: u64) -> Option<Lost> {
         self.live_from = start;
-        let lost = count.of(&self.filter)?;
+        let lost = gone.of(&self.filter)?;
         self.tally.expired += lost.expired;
         (lost.count > 0 || lost.is_least).then_some(lost)
     }
@@ -202,4 +213,5 @@ impl Reader {
 }
 
 #[cfg(test)]
+#[cfg(not(modelled))]
 mod tests;

@@ -4,7 +4,7 @@
 //! order; positions in that row are the timeline's own and mean nothing outside.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use radial_protocol::{Event, Offset, TimeMs};
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::gone::{Count, Gone};
 use crate::memory::TimelineMemory;
 use crate::resident::Spot;
+use crate::sync::RwLock;
 use crate::worker::Bell;
 
 /// How much a timeline keeps. What falls out of it is read from the log.
@@ -71,6 +72,16 @@ struct Entry {
     event: Arc<Event>,
     /// The newest place in the log at or before this entry.
     place: Offset,
+}
+
+/// How a reader goes on that has no position.
+pub(crate) enum Way {
+    /// Events have left since it last looked; the timeline begins here now.
+    Gone(Count, u64),
+    /// The timeline does not reach back, or not yet on, to where it is.
+    Log,
+    /// From this position on.
+    From(u64),
 }
 
 /// A stretch of a timeline.
@@ -185,24 +196,21 @@ impl Timeline {
         offsets.next().is_none_or(|offset| offset > spot.place)
     }
 
-    /// The position from which a reader at this place goes on, if the timeline reaches back so far.
+    /// How a reader at this place goes on, which is still to have `live` events from `live_from` on,
+    /// even those that were published while it was reading the log.
     ///
-    /// It is not behind `live_from`: `live` events from there on are for this reader, even if they
-    /// were published while it was still reading the log. Events of the log that it has had already
-    /// may stand between them.
-    pub(crate) fn position_after(&self, place: Offset, live_from: u64) -> Option<u64> {
+    /// It is told first of what has left of those, and must ask again then. The position is not behind
+    /// them: events of the log that it has had already may stand between them.
+    pub(crate) fn way(&self, place: Offset, live_from: u64) -> Way {
         let row = self.row.read().unwrap_or_else(PoisonError::into_inner);
+        if live_from < row.start {
+            return Way::Gone(row.gone.since(live_from, row.start), row.start);
+        }
         if place < row.base || place > row.head {
-            return None;
+            return Way::Log;
         }
         let index = row.entries.partition_point(|entry| entry.place <= place);
-        Some((row.start + index as u64).min(live_from.max(row.start)))
-    }
-
-    /// What has left from this position on, and where the timeline begins; `None` if nothing has.
-    pub(crate) fn gone_since(&self, position: u64) -> Option<(Count, u64)> {
-        let row = self.row.read().unwrap_or_else(PoisonError::into_inner);
-        (position < row.start).then(|| (row.gone.since(position, row.start), row.start))
+        Way::From((row.start + index as u64).min(live_from))
     }
 
     /// The events from a position on, at most so many and so large; `None` if they have fallen out.

@@ -14,12 +14,11 @@ mod seat;
 mod shard;
 
 #[cfg(test)]
+#[cfg(not(modelled))]
 mod tests;
 
 use std::io;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use radial_protocol::TimeMs;
@@ -29,6 +28,9 @@ pub(crate) use mailbox::Bell;
 use self::mailbox::{Command, Mailbox, Stay};
 use self::run::Worker;
 use crate::resident::Parked;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::thread::{self, JoinHandle};
 
 /// How workers treat their connections, and the world as they see it.
 #[derive(Clone)]
@@ -70,7 +72,7 @@ impl Workers {
         for index in 0..count.max(1) {
             let (worker, mailbox) = Worker::new(settings.clone())?;
             let name = format!("fanout-{index}");
-            threads.push(std::thread::Builder::new().name(name).spawn(move || worker.run())?);
+            threads.push(thread::Builder::new().name(name).spawn(move || worker.run())?);
             mailboxes.push(mailbox);
         }
         Ok(Self {
@@ -107,7 +109,7 @@ impl Drop for Workers {
         }
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        let own = std::thread::current().id();
+        let own = thread::current().id();
         for thread in threads {
             // A resident that is the last to let go drops the workers on one of their own threads.
             if thread.thread().id() != own {

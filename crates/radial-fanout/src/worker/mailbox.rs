@@ -1,12 +1,11 @@
 //! What reaches a worker from other threads, and how it is woken for it.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use mio::Waker;
-
 use crate::resident::Parked;
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use crate::sync::{Mutex, Waker};
 
 /// Names one stay of a connection with a worker; never used again.
 pub(crate) type Stay = u64;
@@ -187,11 +186,13 @@ impl std::fmt::Debug for Bell {
 }
 
 #[cfg(test)]
+#[cfg(not(modelled))]
 mod tests {
     use super::*;
+    use crate::sync::Poll;
 
-    fn mailbox() -> (mio::Poll, Mailbox) {
-        let poll = mio::Poll::new().unwrap();
+    fn mailbox() -> (Poll, Mailbox) {
+        let poll = Poll::new().unwrap();
         let waker = Waker::new(poll.registry(), mio::Token(0)).unwrap();
         (poll, Mailbox::new(waker))
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mio::event::Event as SocketEvent;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Token};
 use radial_protocol::{Cursor, Epoch};
 use slab::Slab;
 
@@ -20,6 +20,7 @@ use super::seat::Seat;
 use super::shard::Shard;
 use crate::Tally;
 use crate::resident::{Ended, Parked, Returned, Why};
+use crate::sync::{Poll, Waker};
 use crate::timeline::Timeline;
 
 /// A worker whose last walk took longer is busy: it lets batches grow.
