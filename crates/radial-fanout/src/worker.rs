@@ -11,6 +11,7 @@ mod line;
 mod mailbox;
 mod run;
 mod seat;
+mod seats;
 mod shard;
 
 #[cfg(test)]

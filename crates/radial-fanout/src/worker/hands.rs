@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use radial_protocol::TimeMs;
-use slab::Slab;
 
 use super::seat::Seat;
+use super::seats::Seats;
 use crate::Tally;
 use crate::resident::{Ended, Why};
 
@@ -18,7 +18,7 @@ pub(crate) enum Leave {
 
 /// Buffers are used again and again: a delivery allocates nothing.
 pub(crate) struct Hands<'a> {
-    pub(crate) seats: &'a mut Slab<Seat>,
+    pub(crate) seats: &'a mut Seats<Seat>,
     /// Who leaves when the walk is over.
     pub(crate) leaving: &'a mut Vec<(usize, Leave)>,
     /// What all of a class get.

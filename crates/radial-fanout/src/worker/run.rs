@@ -9,7 +9,6 @@ use bytes::Bytes;
 use mio::event::Event as SocketEvent;
 use mio::{Events, Interest, Token};
 use radial_protocol::{Cursor, Epoch};
-use slab::Slab;
 
 use super::WorkerSettings;
 use super::class::Classes;
@@ -17,6 +16,7 @@ use super::hands::{Hands, Leave};
 use super::line::{Line, Wrote};
 use super::mailbox::{Bell, Command, Mailbox, Post, ShardId, Stay};
 use super::seat::Seat;
+use super::seats::Seats;
 use super::shard::Shard;
 use crate::Tally;
 use crate::resident::{Ended, Parked, Returned, Why};
@@ -33,7 +33,7 @@ pub(crate) struct Worker {
     settings: WorkerSettings,
     mailbox: Arc<Mailbox>,
     poll: Poll,
-    seats: Slab<Seat>,
+    seats: Seats<Seat>,
     stays: HashMap<Stay, usize>,
     shards: HashMap<ShardId, Shard>,
     /// By the address of the timeline, which the shard holds.
@@ -60,7 +60,7 @@ impl Worker {
             settings,
             mailbox: Arc::clone(&mailbox),
             poll,
-            seats: Slab::new(),
+            seats: Seats::default(),
             stays: HashMap::new(),
             shards: HashMap::new(),
             by_timeline: HashMap::new(),
@@ -150,7 +150,7 @@ impl Worker {
     }
 
     fn recall(&mut self) {
-        let all = self.seats.iter().map(|(seat, _)| (seat, Leave::Back(Why::Rung)));
+        let all = self.seats.iter_mut().map(|(seat, _)| (seat, Leave::Back(Why::Rung)));
         self.leaving.extend(all);
         self.let_go();
     }
@@ -162,13 +162,13 @@ impl Worker {
         let shard_id = self.shard_of(timeline, epoch, spot);
         let Some(shard) = self.shards.get_mut(&shard_id) else { return };
         shard.seats += 1;
-        let entry = self.seats.vacant_entry();
-        let seat_id = entry.key();
+        let vacant = self.seats.vacant();
+        let seat_id = vacant.id;
         let (class, rank) = shard.classes.enter(&filter, &encoding, seat_id);
         let mut line = Line::new(outlet);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let watched = self.poll.registry().register(&mut line.socket, Token(seat_id), interest);
-        entry.insert(Seat {
+        vacant.fill(Seat {
             stay,
             shard: shard_id,
             class,
@@ -296,7 +296,7 @@ impl Worker {
         }
         self.swept = uptime;
         let now = (self.settings.now)();
-        for (seat_id, seat) in &mut self.seats {
+        for (seat_id, seat) in self.seats.iter_mut() {
             let Some(shard) = self.shards.get_mut(&seat.shard) else { continue };
             let place = shard.spot_of(seat).place;
             if let Some(leave) = seat.is_due_to_leave(uptime, self.settings.slow_after) {
