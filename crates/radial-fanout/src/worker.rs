@@ -84,15 +84,23 @@ impl Workers {
         })
     }
 
-    /// Gives a connection to a worker, and tells how to call it back.
+    /// Leaves a connection for a worker, and tells how to call it back.
     ///
-    /// A worker that cannot watch its socket gives it back at once.
+    /// A worker that sleeps takes it when it is [woken](Self::wake): who parks many at once wakes
+    /// once. A worker that cannot watch its socket gives it back at once.
     pub fn park(&self, parked: Parked) -> Option<Ringer> {
         let index = self.next.fetch_add(1, Ordering::Relaxed) % self.mailboxes.len();
         let mailbox = Arc::clone(self.mailboxes.get(index)?);
         let stay = self.stays.fetch_add(1, Ordering::Relaxed);
-        mailbox.send(Command::Take(stay, Box::new(parked)));
+        mailbox.leave(Command::Take(stay, Box::new(parked)));
         Some(Ringer { mailbox, stay })
+    }
+
+    /// Wakes those for whom connections were left.
+    pub fn wake(&self) {
+        for mailbox in &self.mailboxes {
+            mailbox.wake_for_commands();
+        }
     }
 
     /// Gives everybody back, and who comes later at once.

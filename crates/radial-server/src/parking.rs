@@ -5,12 +5,14 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use radial_fanout::{Parked, Ringer, WorkerSettings, Workers};
 use radial_hub::Hub;
 use tokio::runtime::Handle;
+use tokio::task::yield_now;
 use tokio_util::task::TaskTracker;
 
 use crate::app::StreamSettings;
@@ -25,7 +27,9 @@ const SWEEP_PART: u32 = 8;
 
 /// The workers, and the runtime that connections come back to.
 pub(crate) struct Parking {
-    workers: Workers,
+    workers: Arc<Workers>,
+    /// A task is on its way that wakes them.
+    is_waking: Arc<AtomicBool>,
     runtime: Handle,
     /// The tasks of connections that came back.
     pub(crate) tasks: TaskTracker,
@@ -47,13 +51,24 @@ impl Parking {
             count: Arc::new(move |tally| count.count_deliveries(tally)),
         };
         let cores = available_parallelism().map_or(1, usize::from);
-        let workers = Workers::start(cores, &settings)?;
-        Ok(Self { workers, runtime: Handle::current(), tasks: TaskTracker::new() })
+        let workers = Arc::new(Workers::start(cores, &settings)?);
+        let (is_waking, runtime) = (Arc::default(), Handle::current());
+        Ok(Self { workers, is_waking, runtime, tasks: TaskTracker::new() })
     }
 
-    /// Gives a connection to a worker.
+    /// Gives a connection to a worker. Those that are parked by tasks which are due at the same time
+    /// are taken together: a worker is another thread, and waking it costs more than all the rest.
     pub(crate) fn park(&self, parked: Parked) -> Option<Ringer> {
-        self.workers.park(parked)
+        let ringer = self.workers.park(parked);
+        if !self.is_waking.swap(true, Ordering::SeqCst) {
+            let (workers, is_waking) = (Arc::clone(&self.workers), Arc::clone(&self.is_waking));
+            self.runtime.spawn(async move {
+                yield_now().await;
+                is_waking.store(false, Ordering::SeqCst);
+                workers.wake();
+            });
+        }
+        ringer
     }
 
     /// Lets a connection that came back go on as a task.

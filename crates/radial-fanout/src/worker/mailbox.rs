@@ -57,8 +57,20 @@ impl Mailbox {
     }
 
     pub(crate) fn send(&self, command: Command) {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner).push(command);
+        self.leave(command);
         self.wake(NAPPING);
+    }
+
+    /// Leaves a command for when the worker is awake.
+    pub(crate) fn leave(&self, command: Command) {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner).push(command);
+    }
+
+    /// Wakes the worker if there are commands for it.
+    pub(crate) fn wake_for_commands(&self) {
+        if !is_empty(&self.commands) {
+            self.wake(NAPPING);
+        }
     }
 
     /// A timeline has moved, and this is the longest that a busy worker may let that wait.

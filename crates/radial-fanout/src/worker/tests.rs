@@ -171,6 +171,7 @@ impl Driver {
                 until: beat,
                 resident: Box::new(Owner(self.heard.0.clone())),
             });
+            self.workers.wake();
             *self.ringer.lock().unwrap() = ringer;
             match self.heard.1.recv_timeout(PATIENCE).unwrap() {
                 Heard::Ended(ended) => return assert_eq!(ended, Ended::Gone),
@@ -423,6 +424,7 @@ impl One {
             until,
             resident: Box::new(Owner(send)),
         });
+        workers.wake();
         Self { client: BufReader::new(client), heard, ringer: ringer.unwrap() }
     }
 

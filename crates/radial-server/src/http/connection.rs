@@ -54,17 +54,16 @@ pub(super) async fn serve(
     settings: AcceptSettings,
 ) {
     let open = OpenSocket(Arc::new(Open(Arc::clone(&app))));
-    // Frames are small and due now; the kernel must not wait for more of them.
-    let _ = stream.set_nodelay(true);
     let peer = Peer { address, tls: settings.tls.is_some() };
     let header_timeout = settings.header_timeout;
     let begin = Begin { app: &app, router, peer, open, header_timeout };
     let first = match settings.tls {
-        Some(tls) => begin.within(shake_hands(stream, tls)).await,
+        Some(tls) => begin.within(Box::pin(shake_hands(stream, tls))).await,
         None => begin.within(first_bytes(stream)).await,
     };
     match first {
-        Some((socket, true)) => begin.http2(socket).await,
+        // In a box: it is so large that others would be slower to make if they had room for it.
+        Some((socket, true)) => Box::pin(begin.http2(socket)).await,
         Some((socket, false)) => begin.http1(socket).await,
         None => {}
     }
