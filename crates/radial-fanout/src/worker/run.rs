@@ -180,7 +180,6 @@ impl Worker {
             beat_every: beat.1.into(),
             until: until.into(),
             tally: Tally::default(),
-            told: spot.place,
             is_leaving: false,
             resident,
         });
@@ -312,10 +311,7 @@ impl Worker {
                     self.leaving.push((seat_id, leave));
                 }
             }
-            if seat.told != place {
-                seat.told = place;
-                seat.resident.moved_to(place);
-            }
+            seat.resident.moved_to(place);
         }
         self.let_go();
     }

@@ -4,7 +4,6 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
-use radial_protocol::Offset;
 use radial_protocol::filter::Filter;
 
 use super::class::ClassId;
@@ -29,7 +28,6 @@ pub(crate) struct Seat {
     pub(crate) beat_every: Millis,
     pub(crate) until: Millis,
     pub(crate) tally: Tally,
-    pub(crate) told: Offset,
     /// It has been given up already; nothing more is written to it.
     pub(crate) is_leaving: bool,
     pub(crate) resident: Box<dyn Resident>,

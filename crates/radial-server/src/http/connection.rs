@@ -53,7 +53,7 @@ pub(super) async fn serve(
     router: Router,
     settings: AcceptSettings,
 ) {
-    let open = OpenSocket(Arc::new(Open(Arc::clone(&app))));
+    let open = OpenSocket(Arc::clone(&app));
     let peer = Peer { address, tls: settings.tls.is_some() };
     let header_timeout = settings.header_timeout;
     let begin = Begin { app: &app, router, peer, open, header_timeout };
@@ -138,6 +138,8 @@ impl Begin<'_> {
         let socket = connection.and_then(http1::UpgradeableConnection::into_parts);
         let socket = socket.map(|parts| parts.io.into_inner().into_inner());
         if let Some(serving) = socket.and_then(|socket| slot.begin(socket)) {
+            // Whoever has the socket counts it.
+            drop(self.open);
             serving.await;
         }
     }
@@ -153,7 +155,7 @@ impl Begin<'_> {
     /// The router, with what a request must know of its connection. Where there is a slot, an answer
     /// may take the socket over; then the request never ends.
     fn router(
-        self,
+        &self,
         cut: &CancellationToken,
         slot: Option<&Slot>,
     ) -> impl Service<
@@ -166,13 +168,12 @@ impl Begin<'_> {
     + Send
     + 'static
     + use<> {
-        let (router, peer, open) = (self.router, self.peer, self.open);
+        let (router, peer) = (self.router.clone(), self.peer);
         let (socket_cut, slot) = (SocketCut(cut.clone()), slot.cloned());
         tower::service_fn(move |mut request: Request<Incoming>| {
             let extensions = request.extensions_mut();
             extensions.insert(peer);
             extensions.insert(socket_cut.clone());
-            extensions.insert(open.clone());
             if slot.is_some() {
                 extensions.insert(MayTakeOver);
             }
@@ -262,13 +263,18 @@ where
     }
 }
 
-/// Counts a socket for as long as anybody holds it: a WebSocket outlives the connection that it was.
-#[derive(Clone)]
-pub(crate) struct OpenSocket(#[expect(dead_code, reason = "it is held")] Arc<Open>);
+/// Counts a socket for as long as it is held.
+pub(crate) struct OpenSocket(Arc<App>);
 
-struct Open(Arc<App>);
+impl OpenSocket {
+    /// For whoever takes a socket over from the connection that it was, which goes then.
+    pub(crate) fn taken_over(app: &Arc<App>) -> Self {
+        app.connections.sockets.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(app))
+    }
+}
 
-impl Drop for Open {
+impl Drop for OpenSocket {
     fn drop(&mut self) {
         self.0.connections.sockets.fetch_sub(1, Ordering::Relaxed);
     }

@@ -42,6 +42,9 @@ pub(crate) async fn stream(
     parameters.ticket()?;
     parameters.finish()?;
     let grants = caller.acting(user, session)?;
+    let takes_over = extensions.get::<MayTakeOver>().is_some()
+        && asked.version() == Version::HTTP_11
+        && asked.method() != Method::HEAD;
     let opening = Opening {
         transport: Transport::Sse,
         client,
@@ -50,7 +53,7 @@ pub(crate) async fn stream(
         socket: extensions.get::<SocketCut>().cloned(),
         cookies: caller.session_cookies(headers),
         permit: app.rates.open(&grants, arrival.address)?,
-        open: extensions.get::<OpenSocket>().cloned(),
+        open: takes_over.then(|| OpenSocket::taken_over(&app)),
     };
     let cut = opening.socket.clone();
     let form = Form { named, gzip: app.stream.gzip && accepts_gzip(headers) };
@@ -59,7 +62,7 @@ pub(crate) async fn stream(
     let subscription = app.hub.subscribe(grants, request).await?;
     if asked.method() != Method::HEAD {
         let stream = SseStream::open(&app, subscription, opening, form);
-        if extensions.get::<MayTakeOver>().is_some() && asked.version() == Version::HTTP_11 {
+        if takes_over {
             let takeover = Takeover::new(|socket, head| Box::new(stream).serve(socket, head, cut));
             response.extensions_mut().insert(takeover);
         } else {

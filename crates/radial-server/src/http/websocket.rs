@@ -17,6 +17,7 @@ use super::credential::MaybeCaller;
 use super::guard::{Arrival, RequestId};
 use super::parameters::Parameters;
 use super::refusal::Refusal;
+use super::takeover::MayTakeOver;
 use crate::app::App;
 use crate::connections::SocketCut;
 use crate::transport::websocket::{Handshake, serve};
@@ -30,7 +31,7 @@ pub(crate) async fn open(
     caller: MaybeCaller,
     Extension(RequestId(request)): Extension<RequestId>,
     Extension(arrival): Extension<Arrival>,
-    (socket, open): (Option<Extension<SocketCut>>, Option<Extension<OpenSocket>>),
+    (socket, may): (Option<Extension<SocketCut>>, Option<Extension<MayTakeOver>>),
     (query, preset): (RawQuery, Option<Extension<Arc<Preset>>>),
     mut asked: Request,
 ) -> Result<Response, Refusal> {
@@ -60,7 +61,7 @@ pub(crate) async fn open(
         client,
         deflate,
         socket: socket.map(|Extension(socket)| socket),
-        open: open.map(|Extension(open)| open),
+        open: may.map(|_| OpenSocket::taken_over(&app)),
         preset: preset.map(|Extension(preset)| preset),
     };
     app.parking.tasks.spawn({
