@@ -80,42 +80,54 @@ pub(crate) struct Connection {
     /// The client's address.
     pub(crate) address: IpAddr,
     pub(crate) since: TimeMs,
-    attendance: Option<Box<Attendance>>,
-    cookies: Option<Box<[HeaderValue]>>,
+    rare: Option<Box<Rare>>,
     inner: Mutex<Inner>,
     place: AtomicU64,
+    delivered: AtomicU64,
+}
+
+// With the counts of an `Arc` 160 bytes, a size that the allocator has.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Connection>() <= 144);
+
+/// What few connections have.
+struct Rare {
+    attendance: Option<Attendance>,
+    cookies: Option<Vec<HeaderValue>>,
 }
 
 struct Inner {
     /// Renewed now and then, but always of the same session.
     grants: Arc<Grants>,
     wanted: Arc<[Selection]>,
-    orders: Option<Box<Orders>>,
+    /// While it is told something, or a task has it.
+    told: Option<Box<Told>>,
     is_warned: bool,
-    /// Whoever waits for an order.
-    waiting: Option<Waker>,
     /// Calls it back from the worker that it was parked with last.
     ringer: Option<Ringer>,
+    was_cut: bool,
+}
+
+#[derive(Default)]
+struct Told {
+    orders: Orders,
+    /// Whoever waits for an order.
+    waiting: Option<Waker>,
     /// Ends its socket while a task has it.
     socket: Option<SocketCut>,
-    was_cut: bool,
 }
 
 impl Inner {
     fn is_closing(&self) -> bool {
-        self.orders.as_ref().is_some_and(|orders| orders.closing.is_some())
+        self.told.as_ref().is_some_and(|told| told.orders.closing.is_some())
     }
 
-    fn orders(&mut self) -> &mut Orders {
-        self.orders.get_or_insert_default()
+    fn has_orders(&self) -> bool {
+        self.told.as_ref().is_some_and(|told| !told.orders.is_empty())
     }
 
-    fn take_order(&mut self) -> Option<Order> {
-        let order = self.orders.as_mut()?.take();
-        if self.orders.as_ref().is_some_and(|orders| orders.is_empty()) {
-            self.orders = None;
-        }
-        order
+    fn told(&mut self) -> &mut Told {
+        self.told.get_or_insert_default()
     }
 }
 
@@ -125,23 +137,23 @@ impl Connection {
         let inner = Inner {
             grants,
             wanted: opening.wanted,
-            orders: None,
+            told: Some(Box::new(Told { socket, ..Told::default() })),
             is_warned: false,
-            waiting: None,
             ringer: None,
-            socket,
             was_cut: false,
         };
+        let (attendance, cookies) = (opening.attendance, opening.cookies);
+        let is_rare = attendance.is_some() || cookies.is_some();
         Self {
             id,
             transport,
             client,
             address,
             since: opening.since,
-            attendance: opening.attendance.map(Box::new),
-            cookies: opening.cookies.map(Vec::into_boxed_slice),
+            rare: is_rare.then(|| Box::new(Rare { attendance, cookies })),
             inner: Mutex::new(inner),
             place: AtomicU64::new(0),
+            delivered: AtomicU64::new(0),
         }
     }
 
@@ -152,7 +164,7 @@ impl Connection {
 
     /// The cookies that it was opened by, if it was by an application's session.
     pub(crate) fn cookies(&self) -> Option<&[HeaderValue]> {
-        self.cookies.as_deref()
+        self.rare.as_ref()?.cookies.as_deref()
     }
 
     /// What it asks for now.
@@ -168,9 +180,13 @@ impl Connection {
 
     /// Sits where it asks to be now.
     fn take_seats(&self) {
-        if let Some(attendance) = &self.attendance {
+        if let Some(attendance) = self.attendance() {
             attendance.change(&self.wanted());
         }
+    }
+
+    fn attendance(&self) -> Option<&Attendance> {
+        self.rare.as_ref()?.attendance.as_ref()
     }
 
     /// Waits for an order; one task at a time. Cancel safe: an order that was not returned is
@@ -178,10 +194,11 @@ impl Connection {
     pub(crate) async fn order(&self) -> Order {
         poll_fn(|context| {
             let mut inner = self.inner();
-            if let Some(order) = inner.take_order() {
+            let told = inner.told();
+            if let Some(order) = told.orders.take() {
                 return Poll::Ready(order);
             }
-            match &mut inner.waiting {
+            match &mut told.waiting {
                 Some(waker) => waker.clone_from(context.waker()),
                 none => *none = Some(context.waker().clone()),
             }
@@ -192,7 +209,7 @@ impl Connection {
 
     /// Whether there is an order that has not been returned.
     pub(crate) fn has_orders(&self) -> bool {
-        self.inner().orders.is_some()
+        self.inner().has_orders()
     }
 
     /// It has been parked; an order that came meanwhile calls it back at once.
@@ -203,7 +220,7 @@ impl Connection {
         if inner.ringer.as_ref().is_some_and(|newer| newer.stay() > ringer.stay()) {
             return;
         }
-        if inner.orders.is_some() || inner.was_cut {
+        if inner.has_orders() || inner.was_cut {
             ringer.ring();
         }
         inner.ringer = Some(ringer);
@@ -212,8 +229,12 @@ impl Connection {
     /// No task has it any more; what one needs is let go.
     pub(crate) fn rests(&self) {
         let mut inner = self.inner();
-        inner.socket = None;
-        inner.waiting = None;
+        if inner.has_orders() {
+            let told = inner.told();
+            (told.socket, told.waiting) = (None, None);
+        } else {
+            inner.told = None;
+        }
     }
 
     /// A task has it again: what ends its socket from now on.
@@ -223,7 +244,7 @@ impl Connection {
         if inner.was_cut {
             cut.0.cancel();
         }
-        inner.socket = Some(cut.clone());
+        inner.told().socket = Some(cut.clone());
         cut
     }
 
@@ -232,7 +253,7 @@ impl Connection {
         if let Some(ringer) = &inner.ringer {
             ringer.ring();
         }
-        let waiting = inner.waiting.take();
+        let waiting = inner.told.as_mut().and_then(|told| told.waiting.take());
         drop(inner);
         if let Some(waiting) = waiting {
             waiting.wake();
@@ -241,7 +262,7 @@ impl Connection {
 
     #[cfg(test)]
     fn take_order(&self) -> Option<Order> {
-        self.inner().take_order()
+        self.inner().told().orders.take()
     }
 
     /// Gives it newer grants. Refused once it is closing.
@@ -252,7 +273,7 @@ impl Connection {
         }
         inner.grants = Arc::clone(&grants);
         inner.is_warned = false;
-        let orders = inner.orders();
+        let orders = &mut inner.told().orders;
         orders.renewal = Some(grants);
         orders.warning = None;
         Self::wake(inner);
@@ -262,7 +283,7 @@ impl Connection {
     /// Tells it to ask for other things. Refused once it is closing, or has too many to do.
     pub(crate) fn change(&self, changes: Vec<Change>, wanted: Vec<Selection>) -> bool {
         let mut inner = self.inner();
-        if inner.is_closing() || !inner.orders().change(changes) {
+        if inner.is_closing() || !inner.told().orders.change(changes) {
             return false;
         }
         inner.wanted = wanted.into();
@@ -274,7 +295,7 @@ impl Connection {
     /// Gives it an event again. Refused once it is closing, and while it has too many to send.
     pub(crate) fn redeliver(&self, redelivery: &Redelivery) -> bool {
         let mut inner = self.inner();
-        if inner.is_closing() || !inner.orders().redeliver(redelivery) {
+        if inner.is_closing() || !inner.told().orders.redeliver(redelivery) {
             return false;
         }
         Self::wake(inner);
@@ -286,7 +307,7 @@ impl Connection {
         let mut inner = self.inner();
         if !inner.is_warned {
             inner.is_warned = true;
-            inner.orders().warning = Some(expires_in_ms);
+            inner.told().orders.warning = Some(expires_in_ms);
             Self::wake(inner);
         }
     }
@@ -294,21 +315,21 @@ impl Connection {
     /// Tells it to say goodbye. The first reason stands.
     pub(crate) fn close(&self, reason: GoodbyeReason, now: TimeMs) {
         let mut inner = self.inner();
-        inner.orders().closing.get_or_insert((reason, now));
+        inner.told().orders.closing.get_or_insert((reason, now));
         Self::wake(inner);
     }
 
     /// Since when it should have been gone.
     pub(crate) fn closing_since(&self) -> Option<TimeMs> {
         let inner = self.inner();
-        inner.orders.as_ref()?.closing.map(|(_, since)| since)
+        inner.told.as_ref()?.orders.closing.map(|(_, since)| since)
     }
 
     /// Ends its socket, whatever it is doing.
     pub(crate) fn cut(&self) {
         let mut inner = self.inner();
         inner.was_cut = true;
-        if let Some(socket) = &inner.socket {
+        if let Some(socket) = inner.told.as_ref().and_then(|told| told.socket.as_ref()) {
             socket.0.cancel();
         }
         Self::wake(inner);
@@ -317,6 +338,16 @@ impl Connection {
     /// Notes how far it has come.
     pub(crate) fn moved_to(&self, place: Offset) {
         self.place.store(place.get(), Ordering::Relaxed);
+    }
+
+    /// Notes how many events it was given so far.
+    pub(crate) fn was_given(&self, delivered: u64) {
+        self.delivered.store(delivered, Ordering::Relaxed);
+    }
+
+    /// How many events it was given, as far as a task has noted it.
+    pub(crate) fn delivered(&self) -> u64 {
+        self.delivered.load(Ordering::Relaxed)
     }
 
     /// How far it has come.

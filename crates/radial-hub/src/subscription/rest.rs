@@ -30,8 +30,8 @@ pub struct Resting {
 pub struct Kept {
     wanted: Arc<[Selection]>,
     kept_from: Offset,
-    tally: Tally,
-    spared: u64,
+    /// How many events it was given so far.
+    delivered: u64,
     /// If it has one.
     seat: Option<Box<Seat>>,
 }
@@ -46,11 +46,11 @@ impl Subscription {
 
     /// Rests at this spot, which [`Self::spot`] gave.
     pub fn rest(self, spot: Spot) -> (Resting, Kept) {
-        let tally = self.reader.tally();
-        let Self { wanted, timeline, reader, epoch, kept_from, spared, seat, .. } = self;
+        let delivered = self.tally().delivered;
+        let Self { wanted, timeline, reader, epoch, kept_from, seat, .. } = self;
         let filter = reader.into_filter();
         let seat = seat.is_taken().then(|| Box::new(seat));
-        let kept = Kept { wanted, kept_from, tally, spared, seat };
+        let kept = Kept { wanted, kept_from, delivered, seat };
         (Resting { timeline, epoch, filter, spot }, kept)
     }
 
@@ -60,9 +60,11 @@ impl Subscription {
     pub fn go_on(hub: &Arc<Hub>, resting: Resting, mut kept: Kept, tally: Tally) -> Self {
         kept.count(tally);
         let Resting { timeline, epoch, filter, spot } = resting;
-        let Kept { wanted, kept_from, tally, spared, seat } = kept;
+        let Kept { wanted, kept_from, delivered, seat } = kept;
+        // What was expired has been counted.
+        let tally = Tally { delivered, expired: 0 };
         let grants = Arc::clone(filter.grants());
-        let mut subscription = Self {
+        Self {
             hub: Arc::clone(hub),
             grants,
             wanted,
@@ -76,25 +78,22 @@ impl Subscription {
             reading: None,
             kept_from,
             live: true,
-            counted: Tally::default(),
-            spared,
+            counted: tally,
+            spared: 0,
             seat: seat.map_or_else(|| hub.acks.seat(), |seat| *seat),
-        };
-        subscription.counted = subscription.tally();
-        subscription
+        }
     }
 }
 
 impl Kept {
-    /// Notes what was given and kept back meanwhile.
+    /// Notes what was given meanwhile.
     pub fn count(&mut self, tally: Tally) {
-        self.tally.delivered += tally.delivered;
-        self.tally.expired += tally.expired;
+        self.delivered += tally.delivered;
     }
 
     /// How many events were given so far.
     pub fn delivered(&self) -> u64 {
-        self.tally.delivered - self.spared
+        self.delivered
     }
 
     /// Whether redeliveries can come to it.

@@ -80,7 +80,7 @@ impl ConnectionTable {
     /// Takes out a connection that has ended.
     pub(crate) fn close(&self, connection: &Connection) {
         let id = connection.id;
-        if let Some(attendance) = &connection.attendance {
+        if let Some(attendance) = connection.attendance() {
             attendance.end();
         }
         let mut table = self.table();

@@ -53,7 +53,7 @@ pub(super) async fn serve(
     router: Router,
     settings: AcceptSettings,
 ) {
-    let open = OpenSocket(Arc::clone(&app));
+    let open = OpenSocket(Some(Arc::clone(&app)));
     let peer = Peer { address, tls: settings.tls.is_some() };
     let header_timeout = settings.header_timeout;
     let begin = Begin { app: &app, router, peer, open, header_timeout };
@@ -264,18 +264,25 @@ where
 }
 
 /// Counts a socket for as long as it is held.
-pub(crate) struct OpenSocket(Arc<App>);
+pub(crate) struct OpenSocket(Option<Arc<App>>);
 
 impl OpenSocket {
     /// For whoever takes a socket over from the connection that it was, which goes then.
     pub(crate) fn taken_over(app: &Arc<App>) -> Self {
         app.connections.sockets.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(app))
+        Self(Some(Arc::clone(app)))
+    }
+
+    /// Leaves the counting to somebody who counts it down himself when it is closed.
+    pub(crate) fn hand_over(mut self) {
+        self.0 = None;
     }
 }
 
 impl Drop for OpenSocket {
     fn drop(&mut self) {
-        self.0.connections.sockets.fetch_sub(1, Ordering::Relaxed);
+        if let Some(app) = &self.0 {
+            app.connections.sockets.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }

@@ -18,7 +18,7 @@ use radial_protocol::names::Id;
 use radial_protocol::{Code, Problem};
 
 use self::held::Held;
-pub(crate) use self::held::socket_cut;
+pub(crate) use self::held::{End, socket_cut};
 pub(crate) use self::rest::{AtRest, Awake};
 use super::POLLING;
 use crate::app::App;
@@ -45,7 +45,7 @@ pub(crate) struct Opening {
     pub(crate) cookies: Option<Vec<HeaderValue>>,
     /// Its place among the connections that its client may have.
     pub(crate) permit: Permit,
-    /// Counts the socket while it is open.
+    /// Counts the socket while it is open, if it is the connection's own.
     pub(crate) open: Option<OpenSocket>,
 }
 
@@ -108,7 +108,8 @@ impl Life {
             cookies,
             since,
         });
-        let held = Held::begin(app, entry, permit, open);
+        let counts_socket = open.map(OpenSocket::hand_over).is_some();
+        let held = Held::begin(app, entry, permit, counts_socket);
         held.moved_to(subscription.cursor().offset);
         held.take_redeliveries(&mut subscription);
         let uptime = runtime.uptime();
@@ -222,7 +223,7 @@ impl Life {
     /// Notes how far it has come.
     fn moved(&mut self) {
         self.held.moved_to(self.subscription.cursor().offset);
-        self.held.delivered = self.subscription.tally().delivered;
+        self.held.entry.was_given(self.subscription.tally().delivered);
     }
 
     /// What is due without waiting.
@@ -296,13 +297,13 @@ impl Life {
     }
 
     /// Notes why it ends; the first reason stands.
-    pub(crate) fn ended(&mut self, reason: &'static str) {
-        self.held.end.get_or_insert(reason);
+    pub(crate) fn ended(&mut self, end: End) {
+        self.held.ended(end);
     }
 
     /// Whether it has ended.
     pub(crate) fn has_ended(&self) -> bool {
-        self.held.end.is_some()
+        self.held.has_ended()
     }
 }
 

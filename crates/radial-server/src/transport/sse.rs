@@ -17,7 +17,7 @@ use radial_protocol::filter::Selection;
 use radial_protocol::{Problem, sse};
 
 pub(crate) use self::form::{Form, accepts_gzip};
-use super::life::{Due, Life, Opening};
+use super::life::{Due, End, Life, Opening};
 use super::replay;
 use crate::app::App;
 use crate::connections::{Change, Order};
@@ -146,14 +146,14 @@ impl SseStream {
     }
 
     fn say_goodbye(&mut self, reason: GoodbyeReason) -> Bytes {
-        self.life.ended(reason.as_str());
+        self.life.ended(End::Goodbye(reason));
         let (retry_ms, fallback) = (self.life.retry_ms, Fallback::after(reason));
         self.control(&Control::Goodbye { reason, retry_ms, fallback })
     }
 
     fn fail(&mut self, problem: &Problem) {
         tracing::error!(%problem, "stream ended");
-        self.life.ended("error");
+        self.life.ended(End::Error);
     }
 
     /// One event goes out as the bytes that all connections share; several are put together for

@@ -5,22 +5,51 @@ use std::sync::atomic::Ordering;
 
 use radial_hub::{AtOnce, Subscription};
 use radial_protocol::Offset;
+use radial_protocol::control::GoodbyeReason;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::app::App;
 use crate::connections::{Connection, SocketCut};
-use crate::http::connection::OpenSocket;
 use crate::rates::Permit;
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The client has gone.
+    Client,
+    /// The client took nothing for too long.
+    Slow,
+    /// The client broke the protocol.
+    Violation,
+    /// The hub ended it with a code of its own.
+    Refused,
+    /// The hub failed.
+    Error,
+    /// The hub said goodbye.
+    Goodbye(GoodbyeReason),
+}
+
+impl End {
+    /// Its name in the log.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Slow => GoodbyeReason::Slow.as_str(),
+            Self::Violation => "violation",
+            Self::Refused => "refused",
+            Self::Error => "error",
+            Self::Goodbye(reason) => reason.as_str(),
+        }
+    }
+}
 
 /// Dropping it ends the connection for the rest of the node.
 pub(super) struct Held {
     pub(super) app: Arc<App>,
     pub(super) entry: Arc<Connection>,
-    pub(super) end: Option<&'static str>,
-    /// How many events it was given so far.
-    pub(super) delivered: u64,
+    end: Option<End>,
+    counts_socket: bool,
     _permit: Permit,
-    _socket: Option<OpenSocket>,
     /// A drain waits for it, whoever has it.
     _open: TaskTrackerToken,
 }
@@ -30,7 +59,7 @@ impl Held {
         app: &Arc<App>,
         entry: Arc<Connection>,
         permit: Permit,
-        socket: Option<OpenSocket>,
+        counts_socket: bool,
     ) -> Self {
         app.connections.streams.fetch_add(1, Ordering::Relaxed);
         app.connections.streams_opened.fetch_add(1, Ordering::Relaxed);
@@ -38,11 +67,20 @@ impl Held {
             app: Arc::clone(app),
             entry,
             end: None,
-            delivered: 0,
+            counts_socket,
             _permit: permit,
-            _socket: socket,
             _open: app.parking.tasks.token(),
         }
+    }
+
+    /// Notes why it ends; the first reason stands.
+    pub(super) fn ended(&mut self, end: End) {
+        self.end.get_or_insert(end);
+    }
+
+    /// Whether it has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.is_some()
     }
 
     /// Notes how far it has come.
@@ -61,13 +99,16 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.app.table.close(&self.entry);
+        if self.counts_socket {
+            self.app.connections.sockets.fetch_sub(1, Ordering::Relaxed);
+        }
         self.app.connections.streams.fetch_sub(1, Ordering::Relaxed);
         tracing::debug!(
             connection = %self.entry.id,
             tenant = %self.entry.grants().tenant,
-            reason = self.end.unwrap_or("client"),
+            reason = self.end.unwrap_or(End::Client).as_str(),
             offset = self.entry.place(),
-            delivered = self.delivered,
+            delivered = self.entry.delivered(),
             "disconnected"
         );
     }

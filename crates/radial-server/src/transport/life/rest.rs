@@ -9,10 +9,9 @@ use bytes::Bytes;
 use radial_fanout::{Ended, Outlet, Returned, Tally, Why};
 use radial_hub::{Kept, Resting, Subscription};
 use radial_protocol::Offset;
-use radial_protocol::control::GoodbyeReason;
 
 use super::Life;
-use super::held::Held;
+use super::held::{End, Held};
 use crate::app::App;
 use crate::connections::SocketCut;
 
@@ -23,6 +22,10 @@ pub(crate) struct AtRest<T> {
     pub(super) retry_ms: u32,
     pub(super) kept_by_transport: T,
 }
+
+// The next size that the allocator has is 160 bytes.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<AtRest<u16>>() <= 128);
 
 /// What a connection comes back with.
 pub(crate) struct Awake {
@@ -66,9 +69,9 @@ impl<T> AtRest<T> {
     /// A worker has ended it.
     pub(crate) fn ended_there(mut self, ended: Ended, tally: Tally) {
         self.kept.count(tally);
-        self.held.delivered = self.kept.delivered();
+        self.held.entry.was_given(self.kept.delivered());
         if ended == Ended::Slow {
-            self.held.end = Some(GoodbyeReason::Slow.as_str());
+            self.held.ended(End::Slow);
         }
     }
 }

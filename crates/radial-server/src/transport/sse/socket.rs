@@ -14,7 +14,7 @@ use super::{Form, SseStream};
 use crate::connections::SocketCut;
 use crate::parking::SLOW;
 use crate::socket::Socket;
-use crate::transport::life::{AtRest, Awake, socket_cut};
+use crate::transport::life::{AtRest, Awake, End, socket_cut};
 use crate::transport::linger::linger;
 
 impl SseStream {
@@ -104,18 +104,18 @@ impl Resident for AtRest<Form> {
 }
 
 /// Writes everything, or says why the stream ends.
-async fn write(socket: &mut Socket, mut bytes: &[u8]) -> Result<(), &'static str> {
+async fn write(socket: &mut Socket, mut bytes: &[u8]) -> Result<(), End> {
     while !bytes.is_empty() {
         match timeout(SLOW, socket.write_buf(&mut bytes)).await {
             Ok(Ok(written)) if written > 0 => {}
-            Ok(_) => return Err("client"),
-            Err(_) => return Err("slow"),
+            Ok(_) => return Err(End::Client),
+            Err(_) => return Err(End::Slow),
         }
     }
     match timeout(SLOW, socket.flush()).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err("client"),
-        Err(_) => Err("slow"),
+        Ok(Err(_)) => Err(End::Client),
+        Err(_) => Err(End::Slow),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::http::aliases::Preset;
 use crate::http::connection::OpenSocket;
 use crate::http::credential::Caller;
 use crate::rates::Permit;
-use crate::transport::life::{Due, socket_cut};
+use crate::transport::life::{self, Due, socket_cut};
 
 /// How long a socket may be open without a credential (protocol §5).
 const BARE: Duration = Duration::from_secs(5);
@@ -228,22 +228,22 @@ fn tell(
     session: &mut Session,
     wire: &mut Wire,
     end: End,
-) -> (&'static str, Option<CloseCode>, String) {
+) -> (life::End, Option<CloseCode>, String) {
     match end {
-        End::Broken(Broken::Gone) => ("client", None, String::new()),
-        End::Broken(Broken::Slow) => ("slow", None, String::new()),
-        End::ByClient(code) => ("client", Some(code), String::new()),
+        End::Broken(Broken::Gone) => (life::End::Client, None, String::new()),
+        End::Broken(Broken::Slow) => (life::End::Slow, None, String::new()),
+        End::ByClient(code) => (life::End::Client, Some(code), String::new()),
         End::Violation(violation) => {
-            ("violation", Some(violation.close_code()), violation.to_string())
+            (life::End::Violation, Some(violation.close_code()), violation.to_string())
         }
-        End::Closed(code, text) => ("refused", Some(code), text),
+        End::Closed(code, text) => (life::End::Refused, Some(code), text),
         End::Goodbye(reason) => {
             if let Some(life) = session.stream() {
                 let (retry_ms, fallback) = (life.retry_ms, Fallback::after(reason));
                 let goodbye = Control::Goodbye { reason, retry_ms, fallback };
                 wire.put_text(outgoing::control(&goodbye).as_bytes());
             }
-            (reason.as_str(), Some(close_code(reason)), reason.as_str().to_owned())
+            (life::End::Goodbye(reason), Some(close_code(reason)), reason.as_str().to_owned())
         }
     }
 }
