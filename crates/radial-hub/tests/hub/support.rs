@@ -9,7 +9,7 @@ use radial_fanout::TimelineLimit;
 use radial_hub::{Config, Hub, Runtime};
 use radial_log::{Append, Clock, EmbeddedLog, Entry, EventLog as _, RealDisk};
 use radial_protocol::envelope::{PublishRequest, parse_publish};
-use radial_protocol::event::{Content, Draft, Head};
+use radial_protocol::event::{Content, Draft, Head, Persistence};
 use radial_protocol::filter::Selection;
 use radial_protocol::grants::Grants;
 use radial_protocol::limits::Limits;
@@ -92,7 +92,7 @@ impl TestHub {
     }
 }
 
-/// Puts so many events of the type `user.updated` into the log of a folder.
+/// Puts so many events of the type `user.updated` into the log of a folder, which retention leaves there.
 pub(crate) async fn fill(folder: &Path, count: usize) {
     let log = EmbeddedLog::open(radial_log::Config {
         folder: folder.to_owned(),
@@ -109,7 +109,8 @@ pub(crate) async fn fill(folder: &Path, count: usize) {
     log.open_tenant(&tenant).unwrap();
     let entry = |n: usize| {
         let event_type = EventTypeName::new("user.updated").unwrap();
-        let head = Head::new(EventId::new(&format!("e-{n}")).unwrap(), event_type);
+        let mut head = Head::new(EventId::new(&format!("e-{n}")).unwrap(), event_type);
+        head.persistence = Persistence::Durable;
         let content = Content {
             tenant: &tenant,
             data: "{\"userId\":\"u\"}",
