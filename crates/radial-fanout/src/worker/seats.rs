@@ -79,7 +79,6 @@ mod tests {
     #[test]
     fn whoever_has_a_seat_keeps_it_alone_and_empty_stretches_go() {
         let seed = fastrand::u64(..);
-        println!("seed {seed}");
         let mut random = fastrand::Rng::with_seed(seed);
         let (mut seats, mut model) = (Seats::default(), HashMap::new());
         for (round, most) in [4 * STRETCH, STRETCH / 2, 3 * STRETCH, 0].into_iter().enumerate() {

@@ -29,7 +29,8 @@ pub struct Resting {
 /// What is kept meanwhile, for the subscription to go on.
 pub struct Kept {
     wanted: Arc<[Selection]>,
-    kept_from: Offset,
+    /// Before it nothing is missed: it was told so.
+    from: Offset,
     /// How many events it was given so far.
     delivered: u64,
     /// If it has one.
@@ -50,7 +51,7 @@ impl Subscription {
         let Self { wanted, timeline, reader, epoch, kept_from, seat, .. } = self;
         let filter = reader.into_filter();
         let seat = seat.is_taken().then(|| Box::new(seat));
-        let kept = Kept { wanted, kept_from, delivered, seat };
+        let kept = Kept { wanted, from: kept_from, delivered, seat };
         (Resting { timeline, epoch, filter, spot }, kept)
     }
 
@@ -60,7 +61,7 @@ impl Subscription {
     pub fn go_on(hub: &Arc<Hub>, resting: Resting, mut kept: Kept, tally: Tally) -> Self {
         kept.count(tally);
         let Resting { timeline, epoch, filter, spot } = resting;
-        let Kept { wanted, kept_from, delivered, seat } = kept;
+        let Kept { wanted, from: kept_from, delivered, seat } = kept;
         // What was expired has been counted.
         let tally = Tally { delivered, expired: 0 };
         let grants = Arc::clone(filter.grants());
