@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { TransportName } from '../../src/index.js';
-import { isExpressible, runCase, type Case } from './runner.js';
+import { runCase, type Case } from './runner.js';
 
 const FOLDER = new URL('../../../../conformance/cases/', import.meta.url);
 const TRANSPORTS: TransportName[] = ['sse', 'websocket', 'polling'];
@@ -17,13 +17,14 @@ const cases = readdirSync(FOLDER)
   .filter((file) => file.endsWith('.yaml'))
   .map((file): Case => parse(readFileSync(new URL(file, FOLDER), 'utf8')));
 
-test('a client can do the steps of most cases', () => {
-  expect(cases.filter(isExpressible).length).toBeGreaterThan(40);
+test('there are cases', () => {
+  expect(cases.length).toBeGreaterThan(40);
 });
 
 describe.each(TRANSPORTS)('every case holds over %s', (transport) => {
   for (const one of cases) {
+    // A case that names transports is about something that the others do not have.
     const applies = !one.transports || one.transports.includes(WORDS[transport]);
-    test.runIf(applies && isExpressible(one))(one.name, () => runCase(one, transport));
+    if (applies) test(one.name, () => runCase(one, transport));
   }
 });

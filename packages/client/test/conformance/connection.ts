@@ -3,7 +3,7 @@ import WebSocket from 'ws';
 import type { TransportName } from '../../src/machine/types.js';
 import { settingsOf } from '../../src/settings.js';
 import { loadTransport } from '../../src/transport/load.js';
-import type { End, Transport } from '../../src/transport/transport.js';
+import type { Answer, End, Transport } from '../../src/transport/transport.js';
 import type { Frame } from '../../src/wire.js';
 
 /** One thing that came out of a connection. */
@@ -14,7 +14,7 @@ export interface Item {
 }
 
 /** What there is over long poll. */
-const POLLED = ['event', 'gap', 'snapshot'];
+const POLLED = ['event', 'gap', 'snapshot', 'redelivery'];
 
 const PATIENCE_MS = 10_000;
 
@@ -87,6 +87,11 @@ export class CaseConnection {
   async next(): Promise<Item> {
     await this.#until(() => this.#items.length > 0);
     return this.#items.shift() as Item;
+  }
+
+  /** Does an operation on the stream itself; undefined where that is not possible. */
+  ask(operation: object): Promise<Answer> | undefined {
+    return this.#transport?.ask?.(operation);
   }
 
   close(): void {

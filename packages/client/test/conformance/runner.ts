@@ -1,4 +1,7 @@
 /** Runs one case of conformance/cases against a real hub, through a transport of the client. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { TransportName } from '../../src/machine/types.js';
 import { startHub, type HubProcess } from '../hub-process.js';
@@ -16,25 +19,31 @@ export interface Case {
   proves: string;
   transports?: string[];
   settings?: Record<string, unknown>;
+  /** Event types beside the built-in ones. */
+  registry?: unknown;
   steps: any[];
 }
 
-/** The fields of the steps that a client can do. */
+/** The fields of each step. Another is an error, so that no step is done by half. */
 const FIELDS: Record<string, readonly string[]> = {
   publish: ['atomic', 'query', 'headers', 'expect', 'save'],
   open: ['query', 'headers', 'expect'],
   read: ['expect', 'skip'],
+  ack: ['on', 'session', 'expect'],
   close: [],
   get: ['query', 'headers', 'expect', 'save'],
   restart: [],
 };
 
-/** Whether the case has only steps that a client can do. */
-export function isExpressible(one: Case): boolean {
-  return one.steps.every((step) => {
-    const kind = Object.keys(FIELDS).find((name) => name in step);
-    return kind && Object.keys(step).every((key) => key === kind || FIELDS[kind]?.includes(key));
-  });
+/** What the step does; throws if it is none that this runner can do. */
+function kindOf(step: any): string {
+  const kind = Object.keys(FIELDS).find((name) => name in step);
+  const unknown = Object.keys(step).filter(
+    (key) => key !== kind && !(kind && FIELDS[kind]?.includes(key)),
+  );
+  if (!kind || unknown.length > 0)
+    throw new Error(`a step that this runner does not know: ${unknown.join(', ')}`);
+  return kind;
 }
 
 const HEARTBEATS_MAX = 200;
@@ -43,7 +52,10 @@ const CLOSE_ABNORMAL = 1006;
 
 /** Runs the steps in order; throws with the number of the one that failed. */
 export async function runCase(one: Case, transport: TransportName): Promise<void> {
-  const hub = await startHub(one.settings);
+  const folder = await mkdtemp(join(tmpdir(), 'radial-case-'));
+  await writeFile(join(folder, 'case.json'), JSON.stringify(one.registry ?? {}));
+  const registry = one.registry ? { 'hub.registry': folder } : {};
+  const hub = await startHub({ ...one.settings, ...registry });
   const run = new Run(hub, transport);
   try {
     for (const [index, step] of one.steps.entries()) {
@@ -55,6 +67,7 @@ export async function runCase(one: Case, transport: TransportName): Promise<void
   } finally {
     run.close();
     await hub.remove();
+    await rm(folder, { recursive: true });
   }
 }
 
@@ -70,12 +83,21 @@ class Run {
   }
 
   async step(step: any): Promise<void> {
-    if ('publish' in step) return this.#publish(step);
-    if ('open' in step) return this.#open(step);
-    if ('read' in step) return this.#read(step);
-    if ('get' in step) return this.#get(step);
-    if ('close' in step) return this.#connection(step.close).close();
-    if (step.restart !== 'clean') throw new Error('a step that this runner does not know');
+    switch (kindOf(step)) {
+      case 'publish':
+        return this.#publish(step);
+      case 'open':
+        return this.#open(step);
+      case 'read':
+        return this.#read(step);
+      case 'ack':
+        return this.#acknowledge(step);
+      case 'get':
+        return this.#get(step);
+      case 'close':
+        return this.#connection(step.close).close();
+    }
+    expect(step.restart).toBe('clean');
     await this.#hub.stop();
     await this.#hub.start();
   }
@@ -103,6 +125,24 @@ class Run {
       body: JSON.stringify(body),
     });
     this.#variables.save(step.save, await this.#answer(response, step.expect, status));
+  }
+
+  /** Over a socket as its operation, otherwise by a request for the session. */
+  async #acknowledge(step: any): Promise<void> {
+    const eventIds = this.#variables.fill(step.ack);
+    const asked = this.#connection(step.on).ask({ op: 'ack', eventIds });
+    if (asked) {
+      const { result } = await asked;
+      return expect(mismatch(this.#variables.fill(step.expect?.body ?? {}), result)).toBe(
+        undefined,
+      );
+    }
+    const response = await fetch(`${this.#hub.url}/api/sse/acks`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ eventIds, sessionId: this.#variables.fill(step.session) }),
+    });
+    await this.#answer(response, step.expect, 200);
   }
 
   async #get(step: any): Promise<void> {
