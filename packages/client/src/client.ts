@@ -61,7 +61,7 @@ function clientOf(options: T.ClientOptions<any>): T.RealtimeClient<any> {
       host.frame(frame);
       if (frame.name === 'hello') seat.tabs?.announce();
     },
-    refitted: () => seat.tabs?.announce(),
+    refitted: () => seat.tabs?.refitted(),
     changed(before, { type }) {
       const { machine } = connection;
       const { counters } = intake;
@@ -113,7 +113,7 @@ function clientOf(options: T.ClientOptions<any>): T.RealtimeClient<any> {
     },
     follow(leader) {
       seat.led = leader;
-      if (leader) host.live = isOpen(leader);
+      host.live = isOpen(leader);
       show();
     },
     failed: (error) => emit('error', error),

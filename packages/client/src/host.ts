@@ -34,8 +34,8 @@ export interface Host extends ConnectionOwner {
   overflowed(): void;
   /** Looks whether the connection has to be changed. */
   refilter(): void;
-  /** Shows the leader's state instead of its own; null before it is known, undefined for its own. */
-  follow(leader: ConnectionState | null | undefined): void;
+  /** Shows the leader's state instead of its own. */
+  follow(leader: ConnectionState): void;
   /** Something failed that nobody waits for. */
   failed(error: unknown): void;
 }

@@ -45,6 +45,15 @@ async function openTab(options: ClientOptions<any> = {}): Promise<Tab> {
 const emit = (...ids: string[]) => ids.forEach((eventId) => hub.emit({ type: 'a.b', eventId }));
 const roles = () => tabs.map(({ client }) => client.getState().role);
 
+test('connect resolves in a tab that leads and in one that follows', async () => {
+  await openTab();
+  await openTab();
+  const again = tabs.map(({ client }) => client.disconnect() ?? client.connect());
+  await hub.advance(1_000);
+  await Promise.all(again);
+  expect(roles().sort()).toEqual(['follower', 'leader']);
+});
+
 test('seven tabs have one connection, and each gets each event once', async () => {
   for (let tab = 0; tab < 7; tab += 1) await openTab();
   expect(roles()).toEqual(['leader', ...Array.from({ length: 6 }, () => 'follower')]);
