@@ -33,20 +33,37 @@ pub(crate) async fn read_json(
 /// # Errors
 /// As [`read_json`], and `unsupported-media-type` only for its coding.
 pub(crate) async fn read_any(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-    let gzip = match headers.get(header::CONTENT_ENCODING).map(http::HeaderValue::as_bytes) {
-        None | Some(b"identity") => false,
-        Some(b"gzip") => true,
-        Some(_) => {
-            let detail = "Content-Encoding may be gzip or left out";
-            return Err(Problem::new(Code::UnsupportedMedia, detail));
-        }
-    };
+    let gzip = is_gzip(headers)?;
     let max = app.limits.body_bytes;
     let bytes = tokio::time::timeout(app.body_timeout, read(body, max)).await.map_err(|_| {
         let detail = format!("it was not there whole after {} ms", app.body_timeout.as_millis());
         Problem::new(Code::BodyTimeout, detail)
     })??;
     if gzip { unpack(&bytes, max) } else { Ok(bytes) }
+}
+
+/// The same of a body that is there as a whole.
+///
+/// # Errors
+/// As [`read_any`].
+pub(crate) fn whole(app: &App, headers: &HeaderMap, bytes: Bytes) -> Result<Bytes, Problem> {
+    let (gzip, max) = (is_gzip(headers)?, app.limits.body_bytes);
+    match bytes.len() {
+        len if len > max => Err(too_large(max)),
+        _ if gzip => unpack(&bytes, max),
+        _ => Ok(bytes),
+    }
+}
+
+fn is_gzip(headers: &HeaderMap) -> Result<bool, Problem> {
+    match headers.get(header::CONTENT_ENCODING).map(http::HeaderValue::as_bytes) {
+        None | Some(b"identity") => Ok(false),
+        Some(b"gzip") => Ok(true),
+        Some(_) => {
+            let detail = "Content-Encoding may be gzip or left out";
+            Err(Problem::new(Code::UnsupportedMedia, detail))
+        }
+    }
 }
 
 /// Reads a body that the hub itself defines.

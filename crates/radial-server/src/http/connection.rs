@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http::Request;
 use hyper::body::Incoming;
@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt as _};
 
 use super::accept::AcceptSettings;
+use super::lane;
 use super::lent::{Lent, Stuck};
 use super::proxies::Peer;
 use super::takeover::{MayTakeOver, Slot};
@@ -61,28 +62,51 @@ pub(super) async fn serve(
         Some(tls) => begin.within(Box::pin(shake_hands(stream, tls))).await,
         None => begin.within(first_bytes(stream)).await,
     };
-    match first {
+    let (socket, ahead) = match first {
+        None => return,
         // In a box: it is so large that others would be slower to make if they had room for it.
-        Some((socket, true)) => Box::pin(begin.http2(socket)).await,
-        Some((socket, false)) => begin.http1(socket).await,
-        None => {}
-    }
+        Some((socket, First::Http2)) => return Box::pin(begin.http2(socket)).await,
+        // An application that says who asks is shown the request as the library reads it.
+        Some((socket, First::Publish)) if !app.auth.asks_application() => {
+            match Box::pin(lane::serve(&app, peer, socket, header_timeout)).await {
+                Some(left) => left,
+                None => return,
+            }
+        }
+        Some((socket, First::Http1 | First::Publish)) => (socket, Bytes::new()),
+    };
+    begin.http1(socket, ahead).await;
+}
+
+/// What a connection begins with.
+enum First {
+    Http1,
+    Http2,
+    /// A publish of HTTP/1.1.
+    Publish,
 }
 
 /// An encrypted socket, and whether HTTP/2 was agreed on.
-async fn shake_hands(stream: TcpStream, tls: Arc<ServerConfig>) -> std::io::Result<(Socket, bool)> {
+async fn shake_hands(
+    stream: TcpStream,
+    tls: Arc<ServerConfig>,
+) -> std::io::Result<(Socket, First)> {
     let socket = Socket::accept(stream, tls).await?;
-    let is_http2 = socket.speaks_http2();
-    Ok((socket, is_http2))
+    let first = if socket.speaks_http2() { First::Http2 } else { First::Http1 };
+    Ok((socket, first))
 }
 
-/// A plain socket, and whether the first bytes are those of HTTP/2. They stay where they are.
-async fn first_bytes(stream: TcpStream) -> std::io::Result<(Socket, bool)> {
-    let mut bytes = [0; 3];
+/// A plain socket, and what its first bytes say. They stay where they are.
+async fn first_bytes(stream: TcpStream) -> std::io::Result<(Socket, First)> {
+    let mut bytes = [0; lane::BEGINNING.len()];
     // Once: a client of HTTP/2 sends its preface in one piece, and asking again would not wait.
     let len = stream.peek(&mut bytes).await?;
-    let is_http2 = bytes.get(..len) == Some(b"PRI");
-    Ok((Socket::plain(stream), is_http2))
+    let first = match bytes.get(..len).unwrap_or_default() {
+        [b'P', b'R', b'I', ..] => First::Http2,
+        beginning if beginning == lane::BEGINNING => First::Publish,
+        _ => First::Http1,
+    };
+    Ok((Socket::plain(stream), first))
 }
 
 /// What a connection begins with.
@@ -126,9 +150,11 @@ impl Begin<'_> {
     }
 
     /// HTTP/1.1 on a socket that an answer may take over.
-    async fn http1(self, socket: Socket) {
+    ///
+    /// What was read of the socket before comes first.
+    async fn http1(self, socket: Socket, ahead: Bytes) {
         let (app, http, cut) = (self.app, self.http1_settings(), CancellationToken::new());
-        let (slot, (io, stuck)) = (Slot::default(), Lent::new(socket));
+        let (slot, (io, stuck)) = (Slot::default(), Lent::new(socket, ahead));
         let service = TowerToHyperService::new(self.router(&cut, Some(&slot)));
         let connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
         let mut connection = Some(connection);

@@ -41,8 +41,7 @@ pub(crate) fn preflight(method: &Method, request: &HeaderMap) -> Option<Response
 
 /// Lets the page of this origin read the answer, if there is one that may; `credentials` says
 /// whether it may be an answer to the user's cookies.
-pub(crate) fn admit(origin: Option<&HeaderValue>, credentials: bool, response: &mut Response) {
-    let headers = response.headers_mut();
+pub(crate) fn admit(origin: Option<&HeaderValue>, credentials: bool, headers: &mut HeaderMap) {
     headers.append(header::VARY, HeaderValue::from_static("origin"));
     let Some(origin) = origin else {
         // Without the origin's name these would say how to ask for nothing.

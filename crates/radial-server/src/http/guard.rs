@@ -8,10 +8,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, header};
 use radial_protocol::trace::TraceParent;
 use radial_protocol::{Code, Problem, TenantId};
 
@@ -70,11 +71,12 @@ pub(crate) async fn guard(
     next: Next,
 ) -> Response {
     name_host(&mut request);
-    let arrival = Arrival::of(&app, &request);
-    let asked = Asked::of(&app, &request, arrival);
+    let peer = request.extensions().get::<Peer>().copied();
+    let peer = peer.expect("whoever accepts a connection says whose it is");
+    let arrival = Arrival::of(&app, peer, request.headers());
+    let asked = Asked::of(&app, request.method(), request.uri(), request.headers(), arrival);
     request.extensions_mut().insert(asked.id.clone());
-    request.extensions_mut().insert(asked.told.clone());
-    request.extensions_mut().insert(arrival);
+    asked.mark(request.extensions_mut());
     let mut response = match check(&app, request.headers()) {
         Err(problem) => Refusal(problem).into_response(),
         Ok(()) => match cors::preflight(request.method(), request.headers()) {
@@ -83,20 +85,9 @@ pub(crate) async fn guard(
         },
     };
     if let Some(problem) = refusal::pending(&mut response) {
-        asked.log(&app, &problem);
-        response = refusal::answer(&problem, &asked.id.0);
+        response = asked.refusal(&app, &problem).map(Body::from);
     }
-    let origin = asked.origin.as_ref().filter(|_| arrival.origin == OriginVerdict::Allowed);
-    let is_listed = origin.is_some_and(|origin| app.web.origins.lists(origin));
-    cors::admit(origin, is_listed, &mut response);
-    let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&asked.id.0) {
-        headers.insert(REQUEST_ID, value);
-    }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Some(hsts) = app.web.hsts.as_ref().filter(|_| arrival.https) {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
-    }
+    asked.finish(&app, response.headers_mut());
     response
 }
 
@@ -111,50 +102,94 @@ fn name_host(request: &mut Request) {
 }
 
 impl Arrival {
-    fn of(app: &App, request: &Request) -> Self {
-        let peer = request.extensions().get::<Peer>().copied();
-        let peer = peer.expect("whoever accepts a connection says whose it is");
-        let client = app.web.proxies.client(peer, request.headers());
+    /// The `Host` header must be there for its own pages to be known.
+    pub(super) fn of(app: &App, peer: Peer, headers: &HeaderMap) -> Self {
+        let client = app.web.proxies.client(peer, headers);
         Self {
             address: client.address,
             https: client.https,
-            origin: app.web.origins.verdict(request.headers(), client.https),
+            origin: app.web.origins.verdict(headers, client.https),
         }
     }
 }
 
 /// What is told of a request after it has been given away.
-struct Asked {
-    id: RequestId,
-    address: IpAddr,
+pub(super) struct Asked {
+    pub(super) id: RequestId,
+    pub(super) arrival: Arrival,
     told: Told,
     method: Method,
-    path: String,
+    uri: Uri,
     origin: Option<HeaderValue>,
     trace: Option<TraceParent>,
 }
 
 impl Asked {
-    fn of(app: &App, request: &Request, arrival: Arrival) -> Self {
+    pub(super) fn of(
+        app: &App,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        arrival: Arrival,
+    ) -> Self {
         Self {
             id: RequestId(format!("{:016x}", app.hub.runtime().random())),
-            address: arrival.address,
+            arrival,
             told: Told::default(),
-            method: request.method().clone(),
-            path: request.uri().path().chars().take(128).collect(),
-            origin: request.headers().get(header::ORIGIN).cloned(),
-            trace: trace::traceparent(request.headers()),
+            method: method.clone(),
+            uri: uri.clone(),
+            origin: headers.get(header::ORIGIN).cloned(),
+            trace: trace::traceparent(headers),
+        }
+    }
+
+    /// Leaves with the request what is read where its credential is.
+    pub(super) fn mark(&self, extensions: &mut Extensions) {
+        extensions.insert(self.told.clone());
+        extensions.insert(self.arrival);
+    }
+
+    /// The document of a refusal, which is counted and logged.
+    fn refusal(&self, app: &App, problem: &Problem) -> http::Response<Bytes> {
+        self.log(app, problem);
+        refusal::answer(problem, &self.id.0)
+    }
+
+    /// The answer that goes out, for what came of the request.
+    pub(super) fn answer(
+        &self,
+        app: &App,
+        result: Result<http::Response<Bytes>, Problem>,
+    ) -> http::Response<Bytes> {
+        let mut response = result.unwrap_or_else(|problem| self.refusal(app, &problem));
+        self.finish(app, response.headers_mut());
+        response
+    }
+
+    /// Adds what stands in every answer.
+    fn finish(&self, app: &App, headers: &mut HeaderMap) {
+        let allowed = self.arrival.origin == OriginVerdict::Allowed;
+        let origin = self.origin.as_ref().filter(|_| allowed);
+        let is_listed = origin.is_some_and(|origin| app.web.origins.lists(origin));
+        cors::admit(origin, is_listed, headers);
+        if let Ok(value) = HeaderValue::from_str(&self.id.0) {
+            headers.insert(REQUEST_ID, value);
+        }
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(hsts) = app.web.hsts.as_ref().filter(|_| self.arrival.https) {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
     }
 
     fn log(&self, app: &App, problem: &Problem) {
         app.hub.stats().refuse_request(problem.code);
+        let path: String = self.uri.path().chars().take(128).collect();
         tracing::info!(
             request = self.id.0,
-            address = %self.address,
+            address = %self.arrival.address,
             tenant = self.told.0.get().map_or("-", TenantId::as_str),
             method = %self.method,
-            path = %self.path.escape_default(),
+            path = %path.escape_default(),
             trace = trace::logged(self.trace),
             code = problem.code.as_str(),
             status = problem.code.status(),
@@ -164,7 +199,7 @@ impl Asked {
 }
 
 /// While no credential is asked for, only this machine is served.
-fn check(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn check(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
     if !app.web.loopback_only {
         return Ok(());
     }

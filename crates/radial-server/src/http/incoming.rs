@@ -1,10 +1,11 @@
 //! What a request publishes, in whichever form it came: the hub's own envelope, or `CloudEvents` in
 //! each of the three modes of their HTTP binding.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use http::{HeaderMap, header};
 use radial_protocol::cloudevents;
 use radial_protocol::envelope::{self, PublishRequest};
+use radial_protocol::limits::Limits;
 use radial_protocol::{Code, Problem};
 
 use super::body;
@@ -45,40 +46,64 @@ enum Form {
 /// # Errors
 /// What the reading of a body and of a single event is refused for.
 pub(crate) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Incoming, Problem> {
-    let limits = &app.limits;
-    let form = Form::of(headers)?;
-    if matches!(form, Form::Envelope) {
-        body::check_content_type(headers)?;
-    }
+    let form = Form::checked(headers)?;
     let bytes = body::read_any(app, headers, body).await?;
-    let item: fn(&_, &_) -> _ = match form {
-        Form::Envelope => PublishRequest::parse,
-        Form::Structured | Form::StructuredBatch => cloudevents::structured,
-        Form::Binary => {
-            let attributes = headers.iter().filter_map(|(name, value)| {
-                name.as_str().strip_prefix(BINARY_PREFIX).map(|name| (name, value.as_bytes()))
-            });
-            let media = media(headers);
-            return cloudevents::binary(attributes, media, &bytes, limits).map(Incoming::one);
-        }
-    };
-    match (form, envelope::Body::split(&bytes, limits)?) {
-        (Form::Envelope | Form::Structured, envelope::Body::One(raw)) => {
-            item(raw, limits).map(Incoming::one)
-        }
-        (Form::Envelope | Form::StructuredBatch, envelope::Body::Batch(raws)) => {
-            let requests = raws.into_iter().map(|raw| item(raw, limits)).collect();
-            Ok(Incoming { requests, is_batch: true })
-        }
-        _ => {
-            let detail = "application/cloudevents+json is an object, \
-                          application/cloudevents-batch+json an array";
-            Err(Problem::new(Code::InvalidEnvelope, detail))
-        }
-    }
+    form.split(headers, &bytes, &app.limits)
+}
+
+/// The same of a body that is there as a whole.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn of_whole(app: &App, headers: &HeaderMap, body: Bytes) -> Result<Incoming, Problem> {
+    let form = Form::checked(headers)?;
+    let bytes = body::whole(app, headers, body)?;
+    form.split(headers, &bytes, &app.limits)
 }
 
 impl Form {
+    /// The form that the headers say, where they allow it.
+    fn checked(headers: &HeaderMap) -> Result<Self, Problem> {
+        let form = Self::of(headers)?;
+        if matches!(form, Self::Envelope) {
+            body::check_content_type(headers)?;
+        }
+        Ok(form)
+    }
+
+    fn split(
+        self,
+        headers: &HeaderMap,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Result<Incoming, Problem> {
+        let item: fn(&_, &_) -> _ = match self {
+            Form::Envelope => PublishRequest::parse,
+            Form::Structured | Form::StructuredBatch => cloudevents::structured,
+            Form::Binary => {
+                let attributes = headers.iter().filter_map(|(name, value)| {
+                    name.as_str().strip_prefix(BINARY_PREFIX).map(|name| (name, value.as_bytes()))
+                });
+                let media = media(headers);
+                return cloudevents::binary(attributes, media, bytes, limits).map(Incoming::one);
+            }
+        };
+        match (self, envelope::Body::split(bytes, limits)?) {
+            (Form::Envelope | Form::Structured, envelope::Body::One(raw)) => {
+                item(raw, limits).map(Incoming::one)
+            }
+            (Form::Envelope | Form::StructuredBatch, envelope::Body::Batch(raws)) => {
+                let requests = raws.into_iter().map(|raw| item(raw, limits)).collect();
+                Ok(Incoming { requests, is_batch: true })
+            }
+            _ => {
+                let detail = "application/cloudevents+json is an object, \
+                          application/cloudevents-batch+json an array";
+                Err(Problem::new(Code::InvalidEnvelope, detail))
+            }
+        }
+    }
+
     fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let essence = media(headers).unwrap_or_default().split(';').next().unwrap_or_default();
         match essence.trim().to_ascii_lowercase().as_str() {

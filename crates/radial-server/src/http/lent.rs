@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::socket::Socket;
 
 /// A socket that comes back.
 pub(crate) struct Lent {
+    /// What was read of it before, and comes first.
+    ahead: Bytes,
     socket: Socket,
     stuck: Stuck,
 }
@@ -32,9 +35,9 @@ impl Stuck {
 }
 
 impl Lent {
-    pub(crate) fn new(socket: Socket) -> (Self, Stuck) {
+    pub(crate) fn new(socket: Socket, ahead: Bytes) -> (Self, Stuck) {
         let stuck = Stuck::default();
-        (Self { socket, stuck: stuck.clone() }, stuck)
+        (Self { ahead, socket, stuck: stuck.clone() }, stuck)
     }
 
     pub(crate) fn into_inner(self) -> Socket {
@@ -48,7 +51,15 @@ impl AsyncRead for Lent {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(cx, buf)
+        if self.ahead.is_empty() {
+            return Pin::new(&mut self.socket).poll_read(cx, buf);
+        }
+        let len = self.ahead.len().min(buf.remaining());
+        buf.put_slice(&self.ahead.split_to(len));
+        if self.ahead.is_empty() {
+            self.ahead = Bytes::new();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

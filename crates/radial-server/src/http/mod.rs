@@ -16,6 +16,7 @@ mod etag;
 pub(crate) mod guard;
 mod history;
 mod incoming;
+mod lane;
 pub(crate) mod lent;
 mod negotiation;
 pub(crate) mod origin;

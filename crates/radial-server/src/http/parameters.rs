@@ -20,7 +20,9 @@ pub(crate) struct Parameters {
 impl Parameters {
     /// Splits and decodes the query.
     pub(crate) fn parse(RawQuery(query): &RawQuery) -> Result<Self, Problem> {
-        let query = query.as_deref().unwrap_or_default();
+        let Some(query) = query.as_deref().filter(|query| !query.is_empty()) else {
+            return Ok(Self { pairs: Vec::new(), known: Vec::new() });
+        };
         let uri = http::Uri::builder().path_and_query(format!("/?{query}")).build();
         let uri = uri.map_err(|_| invalid("the query cannot be parsed"))?;
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri)

@@ -1,6 +1,6 @@
 //! Refusals: the one place where a problem becomes an HTTP answer.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use radial_protocol::problem::RateLimit;
@@ -41,10 +41,10 @@ pub(crate) fn pending(response: &mut Response) -> Option<Problem> {
 }
 
 /// Writes the problem document.
-pub(crate) fn answer(problem: &Problem, request_id: &str) -> Response {
+pub(crate) fn answer(problem: &Problem, request_id: &str) -> http::Response<Bytes> {
     let document = serde_json::to_vec(&problem.document(Some(request_id)))
         .expect("a problem has string keys only");
-    let mut response = Response::new(Body::from(document));
+    let mut response = http::Response::new(Bytes::from(document));
     *response.status_mut() = StatusCode::from_u16(problem.code.status())
         .expect("every code has a status between 400 and 599");
     let headers = response.headers_mut();

@@ -19,6 +19,7 @@ mod drain;
 mod encrypted;
 mod identity;
 mod isolation;
+mod lane;
 mod lifetime;
 mod limits;
 mod lost;

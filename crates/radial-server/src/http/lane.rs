@@ -1,0 +1,131 @@
+//! Publishers on HTTP/1.1, without the HTTP library: whole requests of `POST /api/sse/events`, one
+//! after the other on a connection that is kept.
+//!
+//! The library gives a body to its handler through a channel, and wakes the connection's task for
+//! each side of it; it and the router took a third of what a publish cost. Here a request is read
+//! from one buffer, answered by the same functions, and written from another.
+//!
+//! Only what is plain stays here. Whatever else comes (another path or method, a body without a
+//! length, an upgrade, a client that sends slowly) goes to the library with all that was read of it,
+//! and the connection stays there. So there is one place that knows all of HTTP, and this one must
+//! never decide what an answer is.
+
+mod answer;
+mod head;
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::{Sleep, sleep, timeout};
+use tokio_util::sync::WaitForCancellationFuture;
+
+use self::answer::Writer;
+use self::head::{Next, Whole, next};
+use super::guard::{Arrival, Asked, check};
+use super::proxies::Peer;
+use super::publish;
+use crate::app::App;
+use crate::socket::Socket;
+
+/// How every request begins that belongs here.
+pub(super) const BEGINNING: &[u8] = b"POST /api/sse/events";
+/// What is read at once.
+const READ_BYTES: usize = 4 * 1024;
+/// How long the rest of a request is waited for, before the library waits for it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A connection that another must go on with, and what was read of its next request.
+pub(super) type Left = (Socket, Bytes);
+
+/// Serves the publisher of a connection until it ends, or sends something else. Between two
+/// requests it is waited for so long.
+pub(super) async fn serve(
+    app: &Arc<App>,
+    peer: Peer,
+    socket: Socket,
+    idle_timeout: Duration,
+) -> Option<Left> {
+    let publisher = Publisher { app, peer, socket, read: BytesMut::new(), writer: Writer::new() };
+    tokio::select! {
+        left = publisher.serve(idle_timeout) => left,
+        () = app.cut.cancelled() => None,
+    }
+}
+
+struct Publisher<'a> {
+    app: &'a Arc<App>,
+    peer: Peer,
+    socket: Socket,
+    read: BytesMut,
+    writer: Writer,
+}
+
+impl Publisher<'_> {
+    async fn serve(mut self, idle_timeout: Duration) -> Option<Left> {
+        let mut drained = pin!(self.app.drain.cancelled());
+        let mut idle = pin!(sleep(idle_timeout));
+        loop {
+            match next(&mut self.read) {
+                Next::Whole(request) => self.answer(*request).await?,
+                Next::Foreign => return Some(self.leave()),
+                Next::Partial(_) if self.read.is_empty() => {
+                    let until = tokio::time::Instant::now() + idle_timeout;
+                    idle.as_mut().reset(until);
+                    self.wait(drained.as_mut(), idle.as_mut()).await?;
+                }
+                Next::Partial(missing) => {
+                    self.read.reserve(missing.max(READ_BYTES));
+                    match timeout(PATIENCE, self.socket.read_buf(&mut self.read)).await {
+                        Ok(Ok(1..)) => {}
+                        // It ended in the middle of a request: there is nobody to answer.
+                        Ok(Ok(0) | Err(_)) => return None,
+                        Err(_) => return Some(self.leave()),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the next request; `None` if none will come.
+    async fn wait(
+        &mut self,
+        drained: std::pin::Pin<&mut WaitForCancellationFuture<'_>>,
+        idle: std::pin::Pin<&mut Sleep>,
+    ) -> Option<()> {
+        self.read.reserve(READ_BYTES);
+        tokio::select! {
+            biased;
+            read = self.socket.read_buf(&mut self.read) => matches!(read, Ok(1..)).then_some(()),
+            () = drained => None,
+            () = idle => None,
+        }
+    }
+
+    /// Answers a request; `None` if the answer cannot be written, or was the last.
+    async fn answer(&mut self, request: Whole) -> Option<()> {
+        let (app, Whole { mut parts, body, is_last }) = (self.app, request);
+        let arrival = Arrival::of(app, self.peer, &parts.headers);
+        let asked = Asked::of(app, &parts.method, &parts.uri, &parts.headers, arrival);
+        asked.mark(&mut parts.extensions);
+        let answered = match check(app, &parts.headers) {
+            Ok(()) => publish::whole(app, &mut parts, body, &asked).await,
+            Err(problem) => Err(problem),
+        };
+        let answer = asked.answer(app, answered);
+        let is_last = is_last || app.drain.is_cancelled();
+        let bytes = self.writer.write(&answer, app.hub.runtime().now(), is_last);
+        self.socket.write_all(bytes).await.ok()?;
+        if is_last {
+            let _ = self.socket.shutdown().await;
+        }
+        (!is_last).then_some(())
+    }
+
+    fn leave(self) -> Left {
+        (self.socket, self.read.freeze())
+    }
+}
