@@ -15,6 +15,7 @@ mod stamp;
 mod streams;
 pub(crate) mod tokens;
 
+mod acks;
 mod connects;
 mod cpu;
 mod idle;
@@ -50,6 +51,8 @@ pub(crate) enum Scenario {
     Small,
     /// 10,000 streams beside 100 that stop reading
     Stalled,
+    /// 10,000 sessions that owe acknowledgements
+    Acks,
 }
 
 /// Which scenarios run, and how large they are.
@@ -83,6 +86,7 @@ pub(crate) fn run(settings: &Settings, args: &FanoutArgs) -> anyhow::Result<Vec<
         Scenario::Tenants => tenants::run(&bench),
         Scenario::Small => small::run(&bench, args.check),
         Scenario::Stalled => stalled::run(&bench),
+        Scenario::Acks => acks::run(&bench),
     });
     let reports = reports.collect();
     before.map_or(Ok(()), |before| machine::release(&before))?;

@@ -14,6 +14,8 @@ use crate::process::Process;
 /// The event type of class `recent`: with the schema of `activity:new`, so that the two differ in
 /// nothing else.
 pub(crate) const RECENT: &str = "bench.recent";
+/// An event type that must be acknowledged.
+pub(crate) const ACKED: &str = "bench.acked";
 /// The built-in durable event type.
 pub(crate) const DURABLE: &str = "activity:new";
 
@@ -30,6 +32,11 @@ required = ["id", "description"]
 id = { type = "string", minLength = 1, maxLength = 128 }
 entityType = { type = "string", maxLength = 128 }
 description = { type = "string", maxLength = 10000 }
+
+[types."bench.acked"]
+persistence = "durable"
+ack = true
+versions.1.schema = {}
 "#;
 
 /// A running `radial dev`.
