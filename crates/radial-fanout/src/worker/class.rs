@@ -29,8 +29,10 @@ pub(crate) struct Class {
     pub(crate) due: Vec<u32>,
     /// Whether something of that is not for everyone.
     pub(crate) is_personal: bool,
-    /// How many events of it were expired.
+    /// How many events for everyone were expired.
     pub(crate) expired: u64,
+    /// Which others were, by index.
+    pub(crate) expired_personal: Vec<u32>,
     /// The exact channels under which it is listed; none: it is asked about every event.
     channels: Vec<String>,
 }
@@ -73,6 +75,7 @@ impl Classes {
             due: Vec::new(),
             is_personal: false,
             expired: 0,
+            expired_personal: Vec::new(),
             channels: channels.clone().unwrap_or_default(),
         });
         self.known.insert(key, id);

@@ -63,14 +63,18 @@ impl Shard {
                 if !class.filter.shows_kind(&event.head) {
                     return;
                 }
-                if class.due.is_empty() && class.expired == 0 {
+                let has_none = class.due.is_empty() && class.expired_personal.is_empty();
+                if has_none && class.expired == 0 {
                     due.push(id);
                 }
-                if is_expired {
-                    class.expired += 1;
-                } else {
-                    class.due.push(u32::try_from(index).unwrap_or(u32::MAX));
-                    class.is_personal |= is_personal;
+                let index = u32::try_from(index).unwrap_or(u32::MAX);
+                match (is_expired, is_personal) {
+                    (true, true) => class.expired_personal.push(index),
+                    (true, false) => class.expired += 1,
+                    (false, _) => {
+                        class.due.push(index);
+                        class.is_personal |= is_personal;
+                    }
                 }
             });
         }
@@ -93,13 +97,18 @@ impl Shard {
         if !common.is_empty() {
             class.encoding.events(&common, hands.bytes);
         }
-        let expired = std::mem::take(&mut class.expired);
+        let of_persons = class.expired_personal.iter();
+        let of_persons = of_persons.filter_map(|index| events.get(*index as usize));
+        let of_persons: Vec<_> = of_persons.collect();
+        let for_all = std::mem::take(&mut class.expired);
         let mut shared: Option<Bytes> = None;
         for seat_id in &class.members {
             let Some(seat) = hands.seats.get_mut(*seat_id) else { continue };
             if seat.behind.is_some() || seat.is_leaving {
                 continue;
             }
+            let own = of_persons.iter().filter(|event| seat.filter.shows_person(&event.head));
+            let expired = for_all + own.count() as u64;
             seat.tally.expired += expired;
             hands.counted.expired += expired;
             let own = personal.iter().any(|event| seat.filter.shows_person(&event.head));
@@ -126,6 +135,7 @@ impl Shard {
             }
         }
         class.due.clear();
+        class.expired_personal.clear();
         class.is_personal = false;
     }
 

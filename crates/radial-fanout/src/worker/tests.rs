@@ -408,6 +408,10 @@ struct One {
 
 impl One {
     fn park(workers: &Workers, log: &Log, beat: Duration, until: Duration) -> Self {
+        Self::park_as(workers, log, beat, until, "u1")
+    }
+
+    fn park_as(workers: &Workers, log: &Log, beat: Duration, until: Duration, user: &str) -> Self {
         let (hub, client) = sockets();
         let (send, heard) = channel();
         let ringer = workers.park(Parked {
@@ -417,7 +421,7 @@ impl One {
             },
             timeline: Arc::clone(&log.timeline),
             epoch: EPOCH,
-            filter: filter("*", "u1"),
+            filter: filter("*", user),
             spot: crate::Spot { position: 0, place: Offset::ZERO },
             encoding: Arc::new(Lines),
             beat: (beat, beat),
@@ -472,10 +476,40 @@ fn what_was_published_before_the_first_of_a_tenant_came_is_not_forgotten() {
     assert_eq!(One::park(&workers, &log, PATIENCE, PATIENCE).id(), "1");
 }
 
+/// What is for one person alone, and expired, was kept from that person alone.
+#[test]
+fn whoever_would_not_have_got_an_event_does_not_miss_it_when_it_expires() {
+    let log = Log::new(TimelineLimit::default());
+    let (workers, _) = workers(|settings| settings.now = Arc::new(|| TimeMs(1_000)));
+    let mut people =
+        ["u1", "u2"].map(|user| One::park_as(&workers, &log, PATIENCE, PATIENCE, user));
+    let expiring = |offset, to| {
+        let mut event = Arc::unwrap_or_clone(event(offset, "a", to, 1));
+        event.head.ttl_ms = Some(1_000);
+        Arc::new(event)
+    };
+    let events = vec![
+        expiring(1, Some("u1")),
+        expiring(2, None),
+        event(3, "a", Some("u1"), 1),
+        event(4, "a", None, 1),
+    ];
+    log.publish(events, Duration::ZERO);
+    for (one, ids, expired) in [(0, vec!["3", "4"], 2), (1, vec!["4"], 1)] {
+        for id in ids {
+            assert_eq!(people[one].id(), id);
+        }
+        people[one].ringer.ring();
+        let Heard::Returned(returned) = people[one].hears() else { panic!("it ended") };
+        assert_eq!(returned.tally.expired, expired, "{one}");
+    }
+}
+
 #[test]
 fn whoever_takes_nothing_for_too_long_is_ended_and_whoever_goes_is_noticed() {
     let (workers, _) = workers(|settings| settings.slow_after = Duration::from_millis(50));
-    let log = Log::new(TimelineLimit::default());
+    // However late the worker is, it does not fall out of the timeline.
+    let log = Log::new(TimelineLimit { events: usize::MAX, bytes: usize::MAX });
     let mut slow = One::park(&workers, &log, PATIENCE, PATIENCE);
     log.publish(vec![event(1, "a", None, 1)], Duration::ZERO);
     assert_eq!(slow.id(), "1");
