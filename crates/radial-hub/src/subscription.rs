@@ -185,13 +185,14 @@ impl Subscription {
         self.ready.drain(..).collect()
     }
 
-    /// Waits for what is due and returns it, at least one frame.
+    /// Waits for what is due and returns it: at least one frame, unless it has only come to the head.
     ///
     /// Cancel safe: what has not been returned is returned by the next call.
     ///
     /// # Errors
     /// The log could not be read.
     pub async fn next(&mut self) -> Result<Vec<Frame>, Problem> {
+        let mut has_moved = false;
         loop {
             if !self.ready.is_empty() {
                 return Ok(self.ready.drain(..).collect());
@@ -206,8 +207,13 @@ impl Subscription {
             self.end.borrow_and_update();
             let now = self.hub.runtime.now();
             match self.reader.step(&self.timeline, now) {
-                Step::Deliver(due) => self.take(due, now),
+                Step::Deliver(due) => {
+                    has_moved = true;
+                    self.take(due, now);
+                }
                 Step::Wait if !self.live => self.go_live(),
+                // Whoever has it may let it rest now.
+                Step::Wait if has_moved => return Ok(Vec::new()),
                 Step::Wait => self.wait().await?,
                 Step::ReadLog(after) => {
                     let page = self.read(after).await?;
@@ -222,6 +228,7 @@ impl Subscription {
                         });
                         let found = items.map(|item| found(item, epoch));
                         let due = self.reader.take_page(found, page.to, now);
+                        has_moved = true;
                         self.take(due, now);
                     }
                 }

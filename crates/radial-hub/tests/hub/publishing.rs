@@ -168,6 +168,55 @@ async fn history_sees_what_is_not_broadcast_and_subscribers_do_not() {
     assert!(page.complete);
 }
 
+/// The ids that history has, and those that a poll from the beginning has.
+async fn kept(test: &TestHub) -> [Vec<String>; 2] {
+    let query = HistoryQuery {
+        selection: selection(&["*"]),
+        start: Start::Earliest,
+        until: None,
+        limit: 10,
+        correlation_id: None,
+        user: None,
+        session: None,
+    };
+    let history = test.hub.history(&test.grants, &query).unwrap().events;
+    let request =
+        SubscribeRequest { selection: selection(&["*"]), start: Start::Earliest, snapshot: vec![] };
+    let mut poll = test.hub.subscribe(Arc::clone(&test.grants), request).await.unwrap();
+    poll.leave_out_live();
+    let mut polled = Vec::new();
+    'polling: loop {
+        for frame in poll.next().await.unwrap() {
+            match frame {
+                Frame::Event(event) => polled.push(event),
+                Frame::Control(_) => break 'polling,
+            }
+        }
+    }
+    let id = |event: &Arc<radial_protocol::Event>| event.head.event_id.to_string();
+    [history.iter().map(id).collect(), polled.iter().map(id).collect()]
+}
+
+#[tokio::test]
+async fn history_and_a_poll_have_an_event_until_its_time_to_live_is_over() {
+    let test = TestHub::new();
+    for (id, ttl_ms) in [("long", 2_000), ("short", 1_000), ("longer", 3_000)] {
+        let event = json!({"eventType": "user.updated", "eventData": {"userId": "u"},
+            "eventId": id, "ttlMs": ttl_ms});
+        publish(&test, event).await.unwrap();
+    }
+    for (ms, expected) in [
+        (999, vec!["long", "short", "longer"]),
+        (1, vec!["long", "longer"]),
+        (999, vec!["long", "longer"]),
+        (1, vec!["longer"]),
+        (1_000, vec![]),
+    ] {
+        test.pass_ms(ms);
+        assert_eq!(kept(&test).await, [expected.clone(), expected]);
+    }
+}
+
 #[tokio::test]
 async fn an_event_for_one_user_is_hidden_from_another_on_stream_and_history() {
     let test = TestHub::new();

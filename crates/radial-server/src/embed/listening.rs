@@ -17,6 +17,16 @@ pub enum Delivery {
     Event(Arc<Event>),
     /// Some events cannot be given, and the stream goes on behind them.
     Gap(Gap),
+    /// So many events of these types are not given, because the listener is too slow for them or
+    /// memory is short: events that are not durable. `reason` is `lag` or `memory`.
+    Dropped {
+        /// How many.
+        count: u64,
+        /// Their types.
+        types: Vec<String>,
+        /// Why.
+        reason: &'static str,
+    },
     /// The log cannot be read, and nothing more comes.
     Failed(Problem),
 }
@@ -60,6 +70,9 @@ async fn listen(mut subscription: Subscription, mut callback: impl FnMut(Deliver
             match frame {
                 Frame::Event(event) => callback(Delivery::Event(event)),
                 Frame::Control(Control::Gap(gap)) => callback(Delivery::Gap(gap)),
+                Frame::Control(Control::Dropped { count, types, reason }) => {
+                    callback(Delivery::Dropped { count, types, reason });
+                }
                 // The rest is what a client on the network needs.
                 Frame::Control(_) => {}
             }

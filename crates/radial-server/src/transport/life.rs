@@ -228,6 +228,10 @@ impl Life {
 
     /// What is due without waiting.
     pub(crate) fn due_now(&mut self) -> Vec<Frame> {
+        // An order that waits may change what is due.
+        if self.held.entry.has_orders() {
+            return Vec::new();
+        }
         let frames = self.subscription.due_now();
         self.moved();
         frames

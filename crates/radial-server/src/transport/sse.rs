@@ -65,7 +65,10 @@ impl SseStream {
     /// client that does not read costs nothing but its place.
     pub(crate) fn into_body(self) -> Body {
         Body::from_stream(futures_util::stream::unfold(self, |mut stream| async move {
-            let bytes = stream.next().await?;
+            let mut bytes = stream.next().await?;
+            while bytes.is_empty() {
+                bytes = stream.next().await?;
+            }
             Some((Ok::<_, std::convert::Infallible>(bytes), stream))
         }))
     }

@@ -146,8 +146,8 @@ async fn run(
                 None => std::future::pending().await,
             }
         };
+        // In no order: however much is due, what the client says is heard too.
         let due = tokio::select! {
-            biased;
             () = app.drain.cancelled() => return Err(End::Goodbye(GoodbyeReason::Drain)),
             () = sleep_until(bare_until), if !is_known => {
                 let text = "no credential came in time".to_owned();

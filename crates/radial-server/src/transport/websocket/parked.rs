@@ -2,7 +2,7 @@
 //! is told something from outside.
 
 use std::io::Write as _;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use radial_fanout::{Encoding, Ended, Resident, Returned, Spot, Tally, Why};
 use radial_protocol::control::Control;
@@ -18,17 +18,17 @@ use crate::socket::Socket;
 use crate::transport::life::{AtRest, Awake};
 
 static PLAIN: LazyLock<Arc<dyn Encoding>> = LazyLock::new(|| Arc::new(Frames(None)));
-static DEFLATED: LazyLock<Arc<dyn Encoding>> =
-    LazyLock::new(|| Arc::new(Frames(Deflate::agree("permessage-deflate"))));
+/// By the bits of the window.
+static DEFLATED: [OnceLock<Arc<dyn Encoding>>; WINDOWS] = [const { OnceLock::new() }; WINDOWS];
+/// One more than the bits of the largest window.
+const WINDOWS: usize = 16;
 
 /// The encoding of a socket, shared by all that are alike.
 fn encoding(agreed: Option<Deflate>) -> Arc<dyn Encoding> {
-    match agreed {
-        None => Arc::clone(&PLAIN),
-        Some(deflate) if deflate.has_full_window() => Arc::clone(&DEFLATED),
-        // Nobody else need have agreed on the same.
-        agreed => Arc::new(Frames(agreed)),
-    }
+    let Some(deflate) = agreed else { return Arc::clone(&PLAIN) };
+    let shared = DEFLATED.get(usize::from(deflate.server_window_bits));
+    let new = || -> Arc<dyn Encoding> { Arc::new(Frames(agreed)) };
+    shared.map_or_else(new, |shared| Arc::clone(shared.get_or_init(new)))
 }
 
 /// Events and signs of life as messages of text.
@@ -86,5 +86,24 @@ impl Resident for AtRest<Box<Handshake>> {
 
     fn ended(self: Box<Self>, ended: Ended, tally: Tally) {
         self.ended_there(ended, tally);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_agreed_on_the_same_window_shares_an_encoding() {
+        let of = |bits: Option<u8>| {
+            encoding(bits.map(|server_window_bits| Deflate { server_window_bits }))
+        };
+        let all = [None, Some(9), Some(10), Some(15)];
+        for (index, one) in all.into_iter().enumerate() {
+            for (other_index, other) in all.into_iter().enumerate() {
+                let is_shared = Arc::ptr_eq(&of(one), &of(other));
+                assert_eq!(is_shared, index == other_index, "{one:?} {other:?}");
+            }
+        }
     }
 }
