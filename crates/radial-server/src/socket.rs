@@ -4,6 +4,7 @@
 
 mod session;
 
+use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read as _};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -20,6 +21,8 @@ use self::session::{Session, Standing};
 
 /// What one read takes from a socket under TLS: half of the largest record.
 const READ_BYTES: usize = 8 * 1024;
+/// What one read skips at most.
+const SKIP_BYTES: usize = 4 * 1024;
 /// What is encrypted at once, and held while the socket takes nothing: the largest record.
 const WRITE_BYTES: usize = 16 * 1024;
 /// What is read at most of a socket that comes back from a worker, before others have their turn.
@@ -78,6 +81,28 @@ impl Socket {
     /// Whether what goes through it is encrypted.
     pub(crate) fn is_encrypted(&self) -> bool {
         self.session.is_some()
+    }
+
+    /// Takes out what has been looked at already, and leaves the rest where it is.
+    ///
+    /// # Errors
+    /// The other side has gone.
+    pub(crate) async fn skip(&mut self, mut len: usize) -> io::Result<()> {
+        while len > 0 {
+            // On the stack of the moment: a task has no room for it.
+            let read = poll_fn(|context| {
+                let mut bytes = [MaybeUninit::uninit(); SKIP_BYTES];
+                let mut bytes = ReadBuf::uninit(&mut bytes);
+                let mut bytes = bytes.take(len);
+                ready!(Pin::new(&mut self.stream).poll_read(context, &mut bytes))?;
+                Poll::Ready(io::Result::Ok(bytes.filled().len()))
+            });
+            match read.await? {
+                0 => return Err(ErrorKind::UnexpectedEof.into()),
+                read => len -= read,
+            }
+        }
+        Ok(())
     }
 
     /// Waits for what comes, which means nothing, and forgets it; tells whether the other side is

@@ -5,11 +5,13 @@
 //! not waited for longer than for the head of a request.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
@@ -22,20 +24,24 @@ use hyper::service::HttpService;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
+use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt as _};
 
 use super::accept::AcceptSettings;
+use super::early::{self, Early};
 use super::lane;
 use super::lent::{Lent, Stuck};
 use super::proxies::Peer;
-use super::takeover::{MayTakeOver, Slot};
+use super::takeover::{MayTakeOver, Slot, Takeover};
 use crate::app::App;
 use crate::connections::SocketCut;
 use crate::socket::Socket;
 
+/// The path of the event stream; aliases of it are streams too.
+const STREAM: &str = "/api/sse/events";
 /// The largest head of a request, and the most that is buffered for a connection of HTTP/1.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Requests at once on one connection of HTTP/2: browsers open each stream of a page on one.
@@ -60,12 +66,13 @@ pub(super) async fn serve(
     let begin = Begin { app: &app, router, peer, open, header_timeout };
     let first = match settings.tls {
         Some(tls) => begin.within(Box::pin(shake_hands(stream, tls))).await,
-        None => begin.within(first_bytes(stream)).await,
+        None => begin.within(first_bytes(stream, &app)).await,
     };
     let (socket, ahead) = match first {
         None => return,
         // In a box: it is so large that others would be slower to make if they had room for it.
         Some((socket, First::Http2)) => return Box::pin(begin.http2(socket)).await,
+        Some((socket, First::Stream(early))) => return begin.stream(socket, *early).await,
         // An application that says who asks is shown the request as the library reads it.
         Some((socket, First::Publish)) if !app.auth.asks_application() => {
             match Box::pin(lane::serve(&app, peer, socket, header_timeout)).await {
@@ -75,7 +82,7 @@ pub(super) async fn serve(
         }
         Some((socket, First::Http1 | First::Publish)) => (socket, Bytes::new()),
     };
-    begin.http1(socket, ahead).await;
+    begin.http1(socket, ahead, None).await;
 }
 
 /// What a connection begins with.
@@ -84,9 +91,11 @@ enum First {
     Http2,
     /// A publish of HTTP/1.1.
     Publish,
+    /// The request of a stream, in HTTP/1.1.
+    Stream(Box<Early>),
 }
 
-/// An encrypted socket, and whether HTTP/2 was agreed on.
+/// An encrypted socket, and what was agreed on.
 async fn shake_hands(
     stream: TcpStream,
     tls: Arc<ServerConfig>,
@@ -97,16 +106,35 @@ async fn shake_hands(
 }
 
 /// A plain socket, and what its first bytes say. They stay where they are.
-async fn first_bytes(stream: TcpStream) -> std::io::Result<(Socket, First)> {
-    let mut bytes = [0; lane::BEGINNING.len()];
+async fn first_bytes(stream: TcpStream, app: &App) -> std::io::Result<(Socket, First)> {
     // Once: a client of HTTP/2 sends its preface in one piece, and asking again would not wait.
-    let len = stream.peek(&mut bytes).await?;
-    let first = match bytes.get(..len).unwrap_or_default() {
-        [b'P', b'R', b'I', ..] => First::Http2,
-        beginning if beginning == lane::BEGINNING => First::Publish,
-        _ => First::Http1,
-    };
+    let first = poll_fn(|context| {
+        let mut bytes = [MaybeUninit::uninit(); early::BYTES_MAX];
+        let mut bytes = ReadBuf::uninit(&mut bytes);
+        ready!(stream.poll_peek(context, &mut bytes))?;
+        Poll::Ready(std::io::Result::Ok(First::of(bytes.filled(), app)))
+    });
+    let first = first.await?;
     Ok((Socket::plain(stream), first))
+}
+
+impl First {
+    fn of(bytes: &[u8], app: &App) -> Self {
+        if bytes.starts_with(b"PRI") {
+            return Self::Http2;
+        }
+        if bytes.starts_with(lane::BEGINNING) {
+            return Self::Publish;
+        }
+        let early = early::read(bytes, |path| is_stream(app, path));
+        early.map_or(Self::Http1, |early| Self::Stream(Box::new(early)))
+    }
+}
+
+/// Whether there is an event stream on a path.
+fn is_stream(app: &App, path: &str) -> bool {
+    let alias = app.aliases.iter().find(|alias| alias.path == path);
+    alias.map_or(path, |alias| alias.route) == STREAM
 }
 
 /// What a connection begins with.
@@ -149,12 +177,36 @@ impl Begin<'_> {
         drive(app, connection, cut, http2::Connection::graceful_shutdown).await;
     }
 
+    /// HTTP/1.1 on a socket whose first request asks for a stream.
+    async fn stream(self, mut socket: Socket, early: Early) {
+        let (app, cut) = (self.app, CancellationToken::new());
+        let Early { mut request, len } = early;
+        self.known(&cut, true).tell(&mut request);
+        let mut response = tokio::select! {
+            answer = self.router.clone().oneshot(request) => match answer {
+                Ok(response) => response,
+                Err(never) => match never {},
+            },
+            () = app.cut.cancelled() => return,
+        };
+        let Some((begin, head)) = Takeover::of(&mut response) else {
+            // The library reads the request as well, and writes this answer to it.
+            return self.http1(socket, Bytes::new(), Some(response)).await;
+        };
+        if socket.skip(len).await.is_ok() {
+            // Whoever has the socket counts it.
+            drop(self.open);
+            begin(socket, head).await;
+        }
+    }
+
     /// HTTP/1.1 on a socket that an answer may take over.
     ///
-    /// What was read of the socket before comes first.
-    async fn http1(self, socket: Socket, ahead: Bytes) {
+    /// What was read of the socket before comes first; `answered` is the answer to its first
+    /// request, if there is one already.
+    async fn http1(self, socket: Socket, ahead: Bytes, answered: Option<Response>) {
         let (app, http, cut) = (self.app, self.http1_settings(), CancellationToken::new());
-        let (slot, (io, stuck)) = (Slot::default(), Lent::new(socket, ahead));
+        let (slot, (io, stuck)) = (Slot::answered(answered), Lent::new(socket, ahead));
         let service = TowerToHyperService::new(self.router(&cut, Some(&slot)));
         let connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
         let mut connection = Some(connection);
@@ -178,6 +230,10 @@ impl Begin<'_> {
         http
     }
 
+    fn known(&self, cut: &CancellationToken, may_take_over: bool) -> Known {
+        Known { peer: self.peer, cut: SocketCut(cut.clone()), may_take_over }
+    }
+
     /// The router, with what a request must know of its connection. Where there is a slot, an answer
     /// may take the socket over; then the request never ends.
     fn router(
@@ -194,17 +250,15 @@ impl Begin<'_> {
     + Send
     + 'static
     + use<> {
-        let (router, peer) = (self.router.clone(), self.peer);
-        let (socket_cut, slot) = (SocketCut(cut.clone()), slot.cloned());
+        let (router, known) = (self.router.clone(), self.known(cut, slot.is_some()));
+        let slot = slot.cloned();
         tower::service_fn(move |mut request: Request<Incoming>| {
-            let extensions = request.extensions_mut();
-            extensions.insert(peer);
-            extensions.insert(socket_cut.clone());
-            if slot.is_some() {
-                extensions.insert(MayTakeOver);
-            }
+            known.tell(&mut request);
             let (answer, slot) = (router.clone().oneshot(request), slot.clone());
             async move {
+                if let Some(response) = slot.as_ref().and_then(Slot::first_answer) {
+                    return Ok(response);
+                }
                 let mut response = answer.await?;
                 if slot.is_some_and(|slot| slot.keep(&mut response)) {
                     // The library must not write anything more.
@@ -213,6 +267,25 @@ impl Begin<'_> {
                 Ok(response)
             }
         })
+    }
+}
+
+/// What a request is told of its connection.
+#[derive(Clone)]
+struct Known {
+    peer: Peer,
+    cut: SocketCut,
+    may_take_over: bool,
+}
+
+impl Known {
+    fn tell<B>(&self, request: &mut Request<B>) {
+        let extensions = request.extensions_mut();
+        extensions.insert(self.peer);
+        extensions.insert(self.cut.clone());
+        if self.may_take_over {
+            extensions.insert(MayTakeOver);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod connection;
 mod cors;
 pub(crate) mod credential;
 pub(crate) mod documents;
+mod early;
 mod entities;
 mod etag;
 pub(crate) mod guard;

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use axum::response::Response;
@@ -36,34 +36,58 @@ impl Takeover {
         let begin: Begin = Box::new(move |socket, head| Box::pin(begin(socket, head)));
         Self(Arc::new(Mutex::new(Some(begin))))
     }
-}
 
-/// Where the service of a connection leaves what it wants to do with its socket.
-#[derive(Clone, Default)]
-pub(crate) struct Slot(Arc<Mutex<Option<Asked>>>);
+    /// What an answer asks for, if it asks for its socket.
+    pub(crate) fn of(response: &mut Response) -> Option<Asked> {
+        let Takeover(begin) = response.extensions_mut().remove()?;
+        let begin = begin.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some((begin, head(response)))
+    }
+}
 
 /// Whoever gets the socket, and what is written to it first.
 type Asked = (Begin, Vec<u8>);
 
+/// Where the service of a connection leaves what it wants to do with its socket.
+#[derive(Clone)]
+pub(crate) struct Slot(Arc<Mutex<Left>>);
+
+struct Left {
+    asked: Option<Asked>,
+    answered: Option<Response>,
+}
+
 impl Slot {
+    /// With the answer to the first request, if there is one already.
+    pub(crate) fn answered(answered: Option<Response>) -> Self {
+        Self(Arc::new(Mutex::new(Left { asked: None, answered })))
+    }
+
+    /// That answer, once.
+    pub(crate) fn first_answer(&self) -> Option<Response> {
+        self.left().answered.take()
+    }
+
     /// Keeps what an answer asks for; tells whether it asks for its socket.
     pub(crate) fn keep(&self, response: &mut Response) -> bool {
-        let Some(Takeover(begin)) = response.extensions_mut().remove() else { return false };
-        let begin = begin.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let taken = begin.map(|begin| (begin, head(response)));
-        let is_asked = taken.is_some();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = taken;
+        let asked = Takeover::of(response);
+        let is_asked = asked.is_some();
+        self.left().asked = asked;
         is_asked
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.left().asked.is_some()
     }
 
     /// Gives the socket to whom it is due.
     pub(crate) fn begin(&self, socket: Socket) -> Option<Ended> {
-        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        taken.map(|(begin, head)| begin(socket, head))
+        let asked = self.left().asked.take();
+        asked.map(|(begin, head)| begin(socket, head))
+    }
+
+    fn left(&self) -> MutexGuard<'_, Left> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

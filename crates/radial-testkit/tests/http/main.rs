@@ -16,6 +16,7 @@ mod cors;
 mod credentials;
 mod documents;
 mod drain;
+mod early;
 mod encrypted;
 mod identity;
 mod isolation;
