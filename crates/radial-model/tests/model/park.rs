@@ -136,6 +136,7 @@ impl Connection {
                 until: NEVER,
                 resident: Box::new(Owner(self.heard.0.clone())),
             });
+            self.world.workers.wake();
             *self.ringer.lock().unwrap() = ringer;
             let returned = self.heard.1.recv().unwrap();
             assert!(returned.unwritten.is_empty());
