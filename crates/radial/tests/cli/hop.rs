@@ -1,12 +1,15 @@
 //! Clients hop at random between Server-Sent Events, WebSocket and long poll with one cursor, while
-//! a publisher goes on and the hub is stopped and killed: nothing lost, nothing double, in order.
+//! a publisher goes on and the hub is stopped and killed, or keeps little: nothing lost in silence,
+//! nothing double, in order.
 
+mod away;
 mod client;
 mod hub;
 mod published;
 
 use tokio::task::JoinSet;
 
+use away::Returns;
 use client::{Client, Wish};
 use hub::RestartedHub;
 use published::Published;
@@ -52,6 +55,37 @@ async fn hopping_between_transports_through_restarts_loses_and_doubles_nothing()
             println!("{:?}: {}", client.wish, client.tally());
             log.check(&client, &published.accepted());
         }
+        hub.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn who_stays_away_for_longer_than_events_are_kept_is_told_and_nobody_else_is() {
+    for seed in [1, fastrand::u64(..)] {
+        println!("seed {seed}");
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let kept = away::KEPT.to_string();
+        let little = [("RADIAL__LOG__KEEP_EVENTS", &*kept), ("RADIAL__TIMELINE__EVENTS", "20")];
+        let hub = RestartedHub::start_with(&little).await;
+        let beginning = away::beginning(hub.address()).await;
+        let published = Published::default();
+        let going_on = published.keep_publishing(&hub, rng.fork());
+        let mut clients = JoinSet::new();
+        for wish in WISHES {
+            let client = Client::new(wish, rng.fork()).starting_at(&beginning);
+            clients.spawn(away::come_and_go(client, hub.state(), published.clone(), rng.fork()));
+        }
+        published.until_more(20 * away::KEPT).await;
+        going_on.stop().await;
+        published.publish_the_last(&hub).await;
+        let mut returns = Returns::default();
+        while let Some(client) = clients.join_next().await {
+            let (client, of_client) = client.unwrap();
+            println!("{:?}: {}, {of_client:?}", client.wish, client.tally());
+            returns.add(&of_client);
+            away::check(&client, &published.accepted());
+        }
+        assert!(returns.due > 0 && returns.not_due > 0, "one-sided: {returns:?}");
         hub.stop().await;
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Told {
     pub(crate) from: u64,
     pub(crate) to: u64,
     pub(crate) is_recent_only: bool,
+    /// How many events the client had been given by then.
+    pub(crate) after: usize,
 }
 
 /// A client, and all that it was given.
@@ -58,24 +60,43 @@ impl Client {
         Self { wish, received, gaps, cursor, visits: [0; 3], cuts: 0, rng }
     }
 
+    /// The same, but beginning at this place.
+    pub(crate) fn starting_at(self, cursor: &str) -> Self {
+        Self { cursor: cursor.to_owned(), ..self }
+    }
+
     /// Hops until it has been given the last event.
     pub(crate) async fn hop_to_the_end(mut self, mut hub: HubState) -> Self {
-        while !self.received.last().is_some_and(|(_, id)| id.starts_with(LAST)) {
+        while !self.has_all() {
             let starts = hub.up().await;
-            let (transport, most) = (self.rng.usize(..3), self.rng.usize(1..80));
-            let visit = match transport {
-                0 => self.stream(&hub, most).await,
-                1 => self.socket(&hub, most).await,
-                _ => self.poll(&hub, most).await,
-            };
-            self.visits[transport] += 1;
-            if let Err(error) = visit {
+            if let Err(error) = self.visit(&hub).await {
                 // Only a hub that goes may break anything off.
                 assert!(!hub.is_still(starts), "{:?} at {}: {error:#}", self.wish, self.cursor);
                 self.cuts += 1;
             }
         }
         self
+    }
+
+    /// Whether it has been given the last event.
+    pub(crate) fn has_all(&self) -> bool {
+        self.received.last().is_some_and(|(_, id)| id.starts_with(LAST))
+    }
+
+    /// Where it is.
+    pub(crate) fn place(&self) -> u64 {
+        offset(&self.cursor)
+    }
+
+    /// Comes to the hub for some events, by any transport.
+    pub(crate) async fn visit(&mut self, hub: &HubState) -> Result<()> {
+        let (transport, most) = (self.rng.usize(..3), self.rng.usize(1..80));
+        self.visits[transport] += 1;
+        match transport {
+            0 => self.stream(hub, most).await,
+            1 => self.socket(hub, most).await,
+            _ => self.poll(hub, most).await,
+        }
     }
 
     pub(crate) fn tally(&self) -> String {
@@ -104,7 +125,8 @@ impl Client {
         let to = gap["to"].as_str().context("a gap without an end")?;
         let from = gap["from"].as_str().map_or(0, offset);
         let is_recent_only = gap["scope"] == "recent";
-        self.gaps.push(Told { from, to: offset(to), is_recent_only });
+        let after = self.received.len();
+        self.gaps.push(Told { from, to: offset(to), is_recent_only, after });
         to.clone_into(&mut self.cursor);
         Ok(())
     }

@@ -54,12 +54,18 @@ impl HubState {
 
 impl RestartedHub {
     pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with more in its environment.
+    pub(crate) async fn start_with(more: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let registry = folder.path().join("registry");
         std::fs::create_dir(&registry).unwrap();
         std::fs::write(registry.join("hop.toml"), TYPES).unwrap();
         let registry = registry.display().to_string();
-        let environment = [("RADIAL__HUB__REGISTRY", registry.as_str())];
+        let mut environment = vec![("RADIAL__HUB__REGISTRY", registry.as_str())];
+        environment.extend_from_slice(more);
         let data = folder.path().join("data");
         let hub = HubProcess::start_with(binary(), &data, &environment).await.unwrap();
         let running = watch::Sender::new(Running { is_up: true, starts: 1 });

@@ -20,10 +20,10 @@ pub(crate) const LAST: &str = "last-";
 /// An accepted event.
 #[derive(Clone, Debug)]
 pub(crate) struct Accepted {
-    offset: u64,
-    id: String,
-    channel: String,
-    event_type: String,
+    pub(crate) offset: u64,
+    pub(crate) id: String,
+    pub(crate) channel: String,
+    pub(crate) event_type: String,
 }
 
 /// What was accepted so far.
@@ -31,6 +31,8 @@ pub(crate) struct Accepted {
 pub(crate) struct Published {
     accepted: Arc<Mutex<Vec<Accepted>>>,
     count: Arc<watch::Sender<usize>>,
+    /// Whether the last events were published.
+    is_over: Arc<watch::Sender<bool>>,
 }
 
 /// A publisher that goes on until it is told to stop.
@@ -84,6 +86,7 @@ impl Published {
         let before = self.accepted().len();
         self.publish(&hub.state(), &last).await;
         assert_eq!(self.accepted().len(), before + 2);
+        self.is_over.send_replace(true);
     }
 
     /// Publishes a batch and notes what was accepted of it. Of what is not answered nobody knows.
@@ -115,6 +118,19 @@ impl Published {
         let enough = *count.borrow() + more;
         let reached = count.wait_for(|count| *count >= enough);
         timeout(3 * PATIENCE, reached).await.unwrap().unwrap();
+    }
+
+    /// Waits until so many more are accepted, or nothing more will be.
+    pub(crate) async fn until_more_or_over(&self, more: usize) {
+        let (mut count, mut is_over) = (self.count.subscribe(), self.is_over.subscribe());
+        let enough = *count.borrow() + more;
+        let reached = async {
+            tokio::select! {
+                _ = count.wait_for(|count| *count >= enough) => {}
+                _ = is_over.wait_for(|is_over| *is_over) => {}
+            }
+        };
+        timeout(3 * PATIENCE, reached).await.unwrap();
     }
 }
 
