@@ -30,7 +30,10 @@ fn authority() -> Authority {
 fuzz_target!(|bytes: &[u8]| {
     let _ = Jwks::new(Duration::from_secs(60)).fetched(bytes, 0, NOW);
     if let Ok(grants) = Mapping::default().grants(bytes, &authority(), NOW) {
-        assert!(!grants.rights.act_as && grants.rights.operator.is_none(), "more than the authority has");
+        assert!(
+            !grants.rights.act_as && grants.rights.operator.is_none(),
+            "more than the authority has"
+        );
     }
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     assert!(TOKENS.verify(text, NOW).is_err(), "nobody signed this");
