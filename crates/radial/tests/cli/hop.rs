@@ -75,7 +75,9 @@ async fn who_stays_away_for_longer_than_events_are_kept_is_told_and_nobody_else_
             let client = Client::new(wish, rng.fork()).starting_at(&beginning);
             clients.spawn(away::come_and_go(client, hub.state(), published.clone(), rng.fork()));
         }
-        published.until_more(20 * away::KEPT).await;
+        for _ in 0..12 {
+            published.until_more(away::KEPT).await;
+        }
         going_on.stop().await;
         published.publish_the_last(&hub).await;
         let mut returns = Returns::default();
