@@ -78,6 +78,11 @@ impl Socket {
         !session.arrived().is_empty() || session.is_ended()
     }
 
+    /// Whether something is encrypted already that the system has not taken.
+    pub(crate) fn is_leaving(&mut self) -> bool {
+        self.session.as_mut().is_some_and(|session| !session.leaving().is_empty())
+    }
+
     /// Whether what goes through it is encrypted.
     pub(crate) fn is_encrypted(&self) -> bool {
         self.session.is_some()
@@ -173,13 +178,15 @@ fn take_in(socket: &mut std::net::TcpStream, session: &mut Session) -> io::Resul
     let (mut bytes, mut read) = ([0; READ_BYTES], 0);
     while read < BACK_BYTES_MAX {
         match socket.read(&mut bytes) {
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            // Whoever reads next gets what came before, and then hears of the end.
+            Ok(0) => break,
             Ok(len) => {
                 session.take(bytes.get(..len).unwrap_or_default())?;
                 read += len;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) if !session.arrived().is_empty() => break,
             Err(error) => return Err(error),
         }
     }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout_at};
 use tokio_util::sync::WaitForCancellationFuture;
 
 use self::answer::Writer;
@@ -30,6 +30,7 @@ use super::proxies::Peer;
 use super::publish;
 use crate::app::App;
 use crate::socket::Socket;
+use crate::transport::linger::linger;
 
 /// How every request begins that belongs here.
 pub(super) const BEGINNING: &[u8] = b"POST /api/sse/events";
@@ -68,26 +69,45 @@ impl Publisher<'_> {
     async fn serve(mut self, idle_timeout: Duration) -> Option<Left> {
         let mut drained = pin!(self.app.drain.cancelled());
         let mut idle = pin!(sleep(idle_timeout));
+        // Until when the rest of a request that has begun is waited for.
+        let mut until = None;
         loop {
             match next(&mut self.read) {
-                Next::Whole(request) => self.answer(*request).await?,
+                Next::Whole(request) => {
+                    until = None;
+                    if !self.answer(*request).await? {
+                        linger(self.socket).await;
+                        return None;
+                    }
+                }
                 Next::Foreign => return Some(self.leave()),
                 Next::Partial(_) if self.read.is_empty() => {
-                    let until = tokio::time::Instant::now() + idle_timeout;
-                    idle.as_mut().reset(until);
+                    idle.as_mut().reset(Instant::now() + idle_timeout);
                     self.wait(drained.as_mut(), idle.as_mut()).await?;
                 }
                 Next::Partial(missing) => {
-                    self.read.reserve(missing.max(READ_BYTES));
-                    match timeout(PATIENCE, self.socket.read_buf(&mut self.read)).await {
-                        Ok(Ok(1..)) => {}
+                    let until = *until.get_or_insert_with(|| Instant::now() + PATIENCE);
+                    match timeout_at(until, self.read_on(missing)).await {
+                        Ok(true) => {}
                         // It ended in the middle of a request: there is nobody to answer.
-                        Ok(Ok(0) | Err(_)) => return None,
+                        Ok(false) => return None,
                         Err(_) => return Some(self.leave()),
                     }
                 }
             }
         }
+    }
+
+    /// Reads at least so much more; tells whether it came. Cancel safe: what came stays.
+    async fn read_on(&mut self, missing: usize) -> bool {
+        let wanted = self.read.len() + missing;
+        while self.read.len() < wanted {
+            self.read.reserve(wanted.saturating_sub(self.read.len()).max(READ_BYTES));
+            if !matches!(self.socket.read_buf(&mut self.read).await, Ok(1..)) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Waits for the next request; `None` if none will come.
@@ -105,9 +125,11 @@ impl Publisher<'_> {
         }
     }
 
-    /// Answers a request; `None` if the answer cannot be written, or was the last.
-    async fn answer(&mut self, request: Whole) -> Option<()> {
+    /// Answers a request; tells whether another one may come, `None` if the answer cannot be
+    /// written.
+    async fn answer(&mut self, request: Whole) -> Option<bool> {
         let (app, Whole { mut parts, body, is_last }) = (self.app, request);
+        let is_large = body.len() > READ_BYTES;
         let arrival = Arrival::of(app, self.peer, &parts.headers);
         let asked = Asked::of(app, &parts.method, &parts.uri, &parts.headers, arrival);
         asked.mark(&mut parts.extensions);
@@ -119,10 +141,11 @@ impl Publisher<'_> {
         let is_last = is_last || app.drain.is_cancelled();
         let bytes = self.writer.write(&answer, app.hub.runtime().now(), is_last);
         self.socket.write_all(bytes).await.ok()?;
-        if is_last {
-            let _ = self.socket.shutdown().await;
+        if is_large && self.read.is_empty() {
+            // A connection holds no more between two requests than small ones need.
+            self.read = BytesMut::new();
         }
-        (!is_last).then_some(())
+        Some(!is_last)
     }
 
     fn leave(self) -> Left {

@@ -45,7 +45,7 @@ pub(crate) async fn stream(
     let takes_over = extensions.get::<MayTakeOver>().is_some()
         && asked.version() == Version::HTTP_11
         && asked.method() != Method::HEAD;
-    let opening = Opening {
+    let mut opening = Opening {
         transport: Transport::Sse,
         client,
         address: arrival.address,
@@ -53,13 +53,15 @@ pub(crate) async fn stream(
         socket: extensions.get::<SocketCut>().cloned(),
         cookies: caller.session_cookies(headers),
         permit: app.rates.open(&grants, arrival.address)?,
-        open: takes_over.then(|| OpenSocket::taken_over(&app)),
+        open: None,
     };
     let cut = opening.socket.clone();
     let form = Form { named, gzip: app.stream.gzip && accepts_gzip(headers) };
     let mut response = Response::new(Body::empty());
     let request = SubscribeRequest { selection, start, snapshot };
     let subscription = app.hub.subscribe(grants, request).await?;
+    // Not before: while it waits, the connection counts the socket.
+    opening.open = takes_over.then(|| OpenSocket::taken_over(&app));
     if asked.method() != Method::HEAD {
         let stream = SseStream::open(&app, subscription, opening, form);
         if takes_over {

@@ -11,7 +11,7 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// Ends a connection so that what was written last arrives: a socket that is closed while it
 /// holds bytes that nobody read resets its connection.
-pub(super) async fn linger(mut socket: Socket) {
+pub(crate) async fn linger(mut socket: Socket) {
     let goodbye = async {
         socket.shutdown().await?;
         // A read gives way now and then, or whoever sends without end would outrun the time.

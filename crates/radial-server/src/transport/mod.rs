@@ -3,7 +3,7 @@
 use radial_protocol::control::Polling;
 
 pub(crate) mod life;
-mod linger;
+pub(crate) mod linger;
 mod packing;
 mod replay;
 pub(crate) mod sse;

@@ -14,8 +14,8 @@ use super::BEGINNING;
 const HEADERS_MAX: usize = 32;
 /// The largest head that is read here.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// The largest body that is read here.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// The largest body that is read here, which is before anybody asks who sends it.
+const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// What stands at the beginning of a buffer.
 pub(super) enum Next {

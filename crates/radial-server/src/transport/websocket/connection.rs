@@ -114,6 +114,8 @@ impl WebSocket {
         if let Some(life) = session.stream() {
             life.ended(reason);
         }
+        // It is no longer open, whether or not the client has seen that.
+        drop(session);
         if let Some(code) = code {
             wire.close(code, &text).await;
         }

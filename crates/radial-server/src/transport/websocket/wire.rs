@@ -82,9 +82,20 @@ impl Wire {
 
     /// Whether it is a socket of the hub's own with nothing on its way.
     pub(super) fn rests(&mut self) -> bool {
-        let has_nothing = self.leaving.is_empty() && self.arrived.is_empty() && !self.is_readable;
+        let has_nothing = self.leaving.is_empty()
+            && !self.has_more_leaving()
+            && self.arrived.is_empty()
+            && !self.is_readable;
         match &mut self.io {
             Io::Own(socket) => has_nothing && self.decoder.is_idle() && !socket.has_arrived(),
+            Io::Other(_) => false,
+        }
+    }
+
+    /// Whether the socket itself has something to write that it was given already.
+    fn has_more_leaving(&mut self) -> bool {
+        match &mut self.io {
+            Io::Own(socket) => socket.is_leaving(),
             Io::Other(_) => false,
         }
     }
@@ -141,10 +152,11 @@ impl Wire {
 
     /// Writes everything that waits. Not cancel safe: a frame may have gone out in part.
     pub(super) async fn flush(&mut self) -> Result<(), Broken> {
-        if self.leaving.is_empty() {
+        if self.leaving.is_empty() && !self.has_more_leaving() {
             return Ok(());
         }
         let bytes = match &mut self.leaving[..] {
+            [] => Bytes::new(),
             [one] => std::mem::take(one),
             many => Bytes::from(many.concat()),
         };
@@ -189,9 +201,13 @@ impl Wire {
             }
         };
         let _: Result<Result<(), Broken>, _> = tokio::time::timeout(CLOSING, goodbye).await;
-        let _ = match &mut self.io {
-            Io::Own(socket) => socket.shutdown().await,
-            Io::Other(io) => io.shutdown().await,
+        let end = async {
+            match &mut self.io {
+                Io::Own(socket) => socket.shutdown().await,
+                Io::Other(io) => io.shutdown().await,
+            }
         };
+        // Under TLS that has something to say, which whoever takes nothing does not hear.
+        let _: Result<std::io::Result<()>, _> = tokio::time::timeout(CLOSING, end).await;
     }
 }
