@@ -61,7 +61,7 @@ function clientOf(options: T.ClientOptions<any>): T.RealtimeClient<any> {
       host.frame(frame);
       if (frame.name === 'hello') seat.tabs?.announce();
     },
-    refitted: () => seat.tabs?.refitted(),
+    refitted: () => seat.tabs?.announce(),
     changed(before, { type }) {
       const { machine } = connection;
       const { counters } = intake;

@@ -5,7 +5,6 @@
 import { backoffMs } from './backoff.js';
 import { createTimer } from './clock.js';
 import type { Addition, Connection, ConnectionOwner } from './connection.js';
-import { RadialError } from './errors.js';
 import type { Link } from './link.js';
 import { words, type Filter } from './pattern.js';
 import { sendLate } from './probe.js';
@@ -60,7 +59,6 @@ async function change(
   const asked = operations.map((operation) => link.ask(operation));
   if (asked[0]) return void (await Promise.all(asked));
   const { connectionId, request } = link;
-  if (connectionId === undefined) throw new RadialError('cut', 'The stream has ended.');
   const body = { connectionId, ...(add && { add }), remove };
   await post('/api/sse/subscriptions', request.token, body, request.base, settings);
 }
@@ -73,10 +71,8 @@ export function fit(link: Link, connection: Connection, owner: ConnectionOwner):
     if (one.asked === link || !link.isOpen) continue;
     one.asked = link;
     void inTurn(link, () => add(one, link, owner)).then((isKnown) => {
-      if (isKnown) {
-        owner.refitted();
-        connection.refilter();
-      } else if (link === connection.main) void connection.open('connect');
+      if (isKnown) connection.refilter();
+      else if (link === connection.main) void connection.open('connect');
     });
   }
   const wish = owner.wish();
@@ -146,6 +142,7 @@ function replay({ events, gaps = [] }: Omit<Replay, 'done'>, owner: ConnectionOw
 async function add(one: Addition, link: Link, owner: ConnectionOwner): Promise<boolean> {
   const { settings } = owner;
   const { channels = link.request.channels, types, start } = one;
+  if (start && link.connectionId === undefined) skip(one, 'transport', owner);
   if (!one.start) return true;
   const filter = { channels, types };
   const shown = new Promise<void>((resolve) => {
@@ -185,8 +182,8 @@ const pause = (attempt: number, { clock, backoff, random }: Settings): Promise<v
     clock.setTimeout(resolve, backoffMs(attempt, 0, backoff, random));
   });
 
-/** Gives up what is before the place of a subscription, where the hub refuses it, and says so. */
-function skip(one: Addition, reason: string, owner: ConnectionOwner): void {
+/** Gives up what is before the place of a subscription, where nobody can show it, and says so. */
+export function skip(one: Addition, reason: string, owner: ConnectionOwner): void {
   if (!one.start) return;
   const from = one.start['lastEventId'] ?? null;
   one.start = undefined;

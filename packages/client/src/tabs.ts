@@ -32,8 +32,6 @@ type Message =
 export interface TabsOwner {
   /** What this tab wants. */
   want(): Filter;
-  /** Whether a subscription still wants what is before the place of this tab. */
-  wantsOlder(): boolean;
   /** Whether this tab begins at a place, or with a state, that the leader cannot give. */
   beginsElsewhere(): boolean;
   place(): { cursor: string | null; offset: number };
@@ -82,10 +80,6 @@ export class Tabs {
   #told = '';
   #queue = new AbortController();
   #release: () => void = () => {};
-  /** Ends the wait for a connection of its own. */
-  readonly #stop = new AbortController();
-  /** Lets the next tab have a connection of its own; undefined while this tab asks for none. */
-  #releaseOwn: (() => void) | undefined;
   #stopped = false;
   #heardAt: number;
   /** Frames of the leader, while this tab reads up to where they begin. */
@@ -105,17 +99,8 @@ export class Tabs {
 
   /** Tells the leader what this tab wants. */
   want(): void {
-    // What was held may lack what is wanted now.
-    this.#held = undefined;
     if (this.role !== 'leader')
       this.#post({ kind: 'want', tab: this.#platform.tab, filter: this.#owner.want() });
-    if (this.role === 'follower' && this.#owner.wantsOlder()) this.#readByItself();
-  }
-
-  /** This tab's own connection shows something else now. */
-  refitted(): void {
-    this.announce();
-    this.want();
   }
 
   /** What the other tabs want of the leader. */
@@ -172,41 +157,8 @@ export class Tabs {
     this.#stopped = true;
     this.#look.clear();
     this.#queue.abort();
-    this.#stop.abort();
     this.#release();
-    this.#releaseOwn?.();
     this.#channel.close();
-  }
-
-  /**
-   * Has a connection of its own for a while, for what the leader's does not show: one tab at a time,
-   * because a browser has few.
-   */
-  #readByItself(): void {
-    if (this.#releaseOwn) return;
-    this.#releaseOwn = () => {};
-    const { locks, name } = this.#platform;
-    const { signal } = this.#stop;
-    const read = () => {
-      if (this.#stopped || this.role !== 'follower' || !this.#owner.wantsOlder()) return undefined;
-      this.#readOn();
-      return new Promise<void>((release) => {
-        this.#releaseOwn = release;
-      });
-    };
-    const over = () => {
-      this.#releaseOwn = undefined;
-      if (!this.#stopped && this.role !== 'leader') this.want();
-    };
-    locks.request(`radial:${name}:own`, { signal }, read).then(over, () => {});
-  }
-
-  /** Goes on by itself at the place that it has, until a leader's frames continue it. */
-  #readOn(): void {
-    this.role = 'catching-up';
-    this.#leader = '';
-    this.#held = undefined;
-    this.#owner.connect();
   }
 
   #queueUp(options: LockOptions): void {
@@ -235,7 +187,6 @@ export class Tabs {
     this.role = 'leader';
     this.#held = undefined;
     this.#look.clear();
-    this.#releaseOwn?.();
     // Followers of the one before say what they want when they hear of the new one.
     this.announce();
     if (!caughtUp) this.#owner.connect();
@@ -292,7 +243,11 @@ export class Tabs {
     if (fromNow || reached(place) >= from) {
       this.role = 'follower';
       this.#leader = tab;
-    } else this.#readOn();
+    } else {
+      this.role = 'catching-up';
+      this.#leader = '';
+      this.#owner.connect();
+    }
     this.want();
     return true;
   }
@@ -300,14 +255,13 @@ export class Tabs {
   /** Follows as soon as its own stream has come to where the held frames begin. */
   #tryToFollow(): void {
     const held = this.#held;
-    if (!held || !isOpen(this.#owner.state()) || this.#owner.wantsOlder()) return;
+    if (!held || !isOpen(this.#owner.state())) return;
     if (reached(this.#owner.place()) < held.from) return;
     this.role = 'follower';
     this.#leader = held.leader;
     this.#held = undefined;
     this.#owner.follow(held.state);
     for (const frame of held.frames) this.#owner.frame(frame);
-    this.#releaseOwn?.();
   }
 
   #post(message: Message): void {

@@ -137,8 +137,9 @@ export interface SubscribeOptions {
   channels?: string | readonly string[];
   /**
    * Where what the connection does not show yet begins. It comes first, in order and once; what the
-   * connection shows already is not shown again. A tab that follows another one has a connection of
-   * its own for as long as that takes. Default `now`.
+   * connection shows already is not shown again. Over polling, and in a tab that another one
+   * connects, there is a `gap` with the reason `transport` or `shared`, and the subscription begins
+   * now. Default `now`.
    */
   startAt?: StartAt;
   /** Give the handler lists: every 50 ms, or as said. */

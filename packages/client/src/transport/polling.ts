@@ -1,23 +1,14 @@
 /** Long polling: the same events and places as a stream, one answer after the other. */
+import { RadialError } from '../errors.js';
 import { createTimer, type Timer } from '../clock.js';
-import { RadialError, unreachable } from '../errors.js';
-import { simplify, type Filter } from '../pattern.js';
 import { pollingIntervalOf } from '../polling-interval.js';
 import type { Settings } from '../settings.js';
-import { shows } from '../shows.js';
-import {
-  offsetOf,
-  type Gap,
-  type PollingPolicy,
-  type SnapshotPart,
-  type WireEvent,
-} from '../wire.js';
+import type { Gap, PollingPolicy, SnapshotPart, WireEvent } from '../wire.js';
 import {
   accepted,
   endOfRequest,
   httpRequest,
   streamQuery,
-  type Answer,
   type Sink,
   type StreamRequest,
   type Transport,
@@ -38,25 +29,9 @@ const LONG_WAIT_S = 25;
 /** A request that broke sooner than this was not cut for being long. */
 const CUT_AFTER_MS = 3_000;
 
-/** An addition to the filter, with the parameters of where it begins. */
-interface Addition extends Filter {
-  op: 'subscribe';
-  [start: string]: unknown;
-}
-
-interface Asked {
-  addition: Addition;
-  resolve(answer: Answer): void;
-  reject(error: RadialError): void;
-}
-
 /** A loop of polls, never two at a time. */
 export class PollingClient implements Transport {
   readonly #abort = new AbortController();
-  /** The poll that waits for its answer. */
-  #current: AbortController | undefined;
-  /** Additions that wait until no poll is under way. */
-  readonly #asked: Asked[] = [];
   readonly #request: StreamRequest;
   readonly #sink: Sink;
   readonly #settings: Settings;
@@ -82,12 +57,10 @@ export class PollingClient implements Transport {
     let waitSeconds = 0;
     let short = false;
     for (let first = true; ; first = false) {
-      // Looked at right before a poll begins, which nothing could tell of it any more.
-      for (let one = this.#asked.shift(); one; one = this.#asked.shift()) await this.#add(one);
       this.#sink.bytes();
       const began = clock.now();
       try {
-        const answer = await this.#poll(waitSeconds, { ...this.#request, cursor: this.#cursor });
+        const answer = await this.#poll(waitSeconds);
         if (this.#abort.signal.aborted) return;
         this.#sink.bytes();
         this.#take(answer, first);
@@ -95,8 +68,6 @@ export class PollingClient implements Transport {
         if (short && (answer.events ?? []).length === 0)
           await this.#wait(answer.polling?.intervalMs ?? pollingIntervalOf(this.#settings));
       } catch (error) {
-        // What was given up for an addition has brought nothing, and goes on at its place.
-        if (this.#asked.length > 0) continue;
         // Something between here and the hub does not let a request last: ask, but do not wait.
         const cut = waitSeconds > 0 && clock.now() - began >= CUT_AFTER_MS;
         const refused =
@@ -109,50 +80,13 @@ export class PollingClient implements Transport {
     }
   }
 
-  /** Does what was asked meanwhile. */
-  #add({ addition, resolve, reject }: Asked): Promise<void> {
-    return this.#replay(addition).then(
-      () => resolve({}),
-      (cause) => reject(unreachable(cause)),
-    );
-  }
-
-  /** Reads what only an addition shows, up to the place of this loop, and widens its filter there. */
-  async #replay({ op: _, channels, types, ...start }: Addition): Promise<void> {
-    const request = this.#request;
-    const { channels: shownChannels, types: shownTypes } = request;
-    // Where it cannot be told how far a place is, everything is read: what comes again is known.
-    const end = offsetOf(this.#cursor) ?? Infinity;
-    const isNews = ({ offset = Infinity, channel, eventType }: WireEvent) =>
-      offset <= end &&
-      !shows(
-        { channels: shownChannels, types: shownTypes },
-        { channels: [channel], types: [eventType] },
-      );
-    let place = { cursor: null as string | null, start: start as Record<string, string> };
-    for (let done = false; !done;) {
-      const page = { ...request, channels, types, snapshot: [], ...place };
-      const { cursor, gap, events = [] } = await this.#poll(0, page);
-      this.#sink.bytes();
-      done = (offsetOf(cursor) ?? -1) >= end || cursor === place.cursor;
-      place = { cursor, start: {} };
-      const gaps = gap ? [gap] : [];
-      this.#sink.frame({ name: 'replay', data: { events: events.filter(isNews), gaps, done } });
-    }
-    Object.assign(request, {
-      channels: simplify([...shownChannels, ...channels]),
-      types: simplify([...shownTypes, ...types]),
-    });
-  }
-
-  async #poll(waitSeconds: number, request: StreamRequest): Promise<PollAnswer> {
+  async #poll(waitSeconds: number): Promise<PollAnswer> {
     const settings = this.#settings;
-    const query = streamQuery(request, settings);
+    const query = streamQuery({ ...this.#request, cursor: this.#cursor }, settings);
     query.set('wait', `${waitSeconds}s`);
     const init = httpRequest(settings, this.#request.token, { accept: 'application/json' });
     const url = `${this.#request.base}${settings.paths.poll ?? '/api/poll'}?${query}`;
-    const { signal } = (this.#current = new AbortController());
-    if (this.#abort.signal.aborted) this.#current.abort();
+    const { signal } = this.#abort;
     const response = await accepted(await settings.fetch(url, { ...init, signal }));
     const answer = await response.json().catch(() => undefined);
     if (typeof answer?.cursor !== 'string') {
@@ -195,24 +129,9 @@ export class PollingClient implements Transport {
     this.#resume();
   }
 
-  /** Adds to the filter, from a place before this loop's own if one is named. */
-  ask(operation: object): Promise<Answer> | undefined {
-    const addition = operation as Addition;
-    if (addition.op !== 'subscribe') return undefined;
-    const answer = new Promise<Answer>((resolve, reject) =>
-      this.#asked.push({ addition, resolve, reject }),
-    );
-    this.#current?.abort();
-    this.#resume();
-    return answer;
-  }
-
   close(): void {
     this.#abort.abort();
-    this.#current?.abort();
     this.#pause.clear();
     this.#resume();
-    const error = new RadialError('cut', 'The polling has ended.');
-    for (const { reject } of this.#asked.splice(0)) reject(error);
   }
 }
