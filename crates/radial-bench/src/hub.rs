@@ -32,7 +32,10 @@ required = ["id", "description"]
 id = { type = "string", minLength = 1, maxLength = 128 }
 entityType = { type = "string", maxLength = 128 }
 description = { type = "string", maxLength = 10000 }
+"#;
 
+/// Apart, because where there is such a type each session that may see it has a record.
+const ACKED_REGISTRY: &str = r#"
 [types."bench.acked"]
 persistence = "durable"
 ack = true
@@ -52,7 +55,7 @@ impl Hub {
         command
             .args(["dev", "--listen", "127.0.0.1:0", "--data"])
             .arg(folder)
-            .env("RADIAL__HUB__REGISTRY", registry(folder)?);
+            .env("RADIAL__HUB__REGISTRY", registry(folder, false)?);
         Ok(Self { process: Process::start(settings, command, &folder.join("hub.log"))? })
     }
 
@@ -76,11 +79,15 @@ impl Hub {
     }
 }
 
-/// Writes the registry of the benches into a folder of its own; where that is.
-pub(crate) fn registry(folder: &Path) -> anyhow::Result<PathBuf> {
+/// Writes the registry of the benches into a folder of its own, with [`ACKED`] if that is asked for;
+/// where that is.
+pub(crate) fn registry(folder: &Path, acked: bool) -> anyhow::Result<PathBuf> {
     let registry = folder.join("registry");
     std::fs::create_dir_all(&registry)?;
     std::fs::write(registry.join("bench.toml"), REGISTRY)?;
+    if acked {
+        std::fs::write(registry.join("acked.toml"), ACKED_REGISTRY)?;
+    }
     Ok(registry)
 }
 

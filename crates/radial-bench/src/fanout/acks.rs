@@ -34,6 +34,12 @@ struct Follower {
     read: Vec<u8>,
 }
 
+/// A hub with an event type that must be acknowledged.
+fn acked_hub(bench: &Bench<'_>, folder: &Path) -> anyhow::Result<Process> {
+    let wish = Wish { acked: true, ..Wish::default() };
+    served::hub(bench.settings, bench.binary, folder, &wish)
+}
+
 /// Measures it once: most of it is memory and bytes, which are the same each time.
 pub(crate) fn run(bench: &Bench<'_>) -> anyhow::Result<Report> {
     let sessions = bench.streams(SESSIONS);
@@ -43,7 +49,7 @@ pub(crate) fn run(bench: &Bench<'_>) -> anyhow::Result<Report> {
     let alone = streams_alone(bench, &issuer, &tokens)?;
     let scratch = bench.settings.scratch()?;
     let folder = scratch.path();
-    let hub = served::hub(bench.settings, bench.binary, folder, &Wish::default())?;
+    let hub = acked_hub(bench, folder)?;
     let before = hub.memory()?;
     let mut followers = open(hub.address(), &tokens, "main")?;
     publish(hub.address(), &issuer, ACKED, "owed", 1)?;
@@ -54,7 +60,7 @@ pub(crate) fn run(bench: &Bench<'_>) -> anyhow::Result<Report> {
     let place = newest_place(hub.address(), &tokens)?;
     // Without a farewell.
     drop((hub, followers));
-    let hub = served::hub(bench.settings, bench.binary, folder, &Wish::default())?;
+    let hub = acked_hub(bench, folder)?;
     let began = clock::now();
     let mut followers = open(hub.address(), &tokens, &format!("main&cursor={place}"))?;
     let back = began.elapsed();
@@ -106,7 +112,7 @@ pub(crate) fn run(bench: &Bench<'_>) -> anyhow::Result<Report> {
 /// What as many streams take that get an event which need not be acknowledged, and ask for no other.
 fn streams_alone(bench: &Bench<'_>, issuer: &Issuer, tokens: &[String]) -> anyhow::Result<f64> {
     let scratch = bench.settings.scratch()?;
-    let hub = served::hub(bench.settings, bench.binary, scratch.path(), &Wish::default())?;
+    let hub = acked_hub(bench, scratch.path())?;
     let before = hub.memory()?;
     let mut followers = open(hub.address(), tokens, &format!("main&types={RECENT}"))?;
     publish(hub.address(), issuer, RECENT, "plain", 1)?;

@@ -24,6 +24,8 @@ pub(crate) struct Wish {
     pub(crate) certificate: Option<(PathBuf, PathBuf)>,
     /// The time between two heartbeats; the hub's default if none.
     pub(crate) heartbeat: Option<Duration>,
+    /// Whether there is an event type that must be acknowledged.
+    pub(crate) acked: bool,
 }
 
 /// Starts `radial serve` with its data in `folder`: credentials are checked, the event type has a
@@ -35,7 +37,7 @@ pub(crate) fn hub(
     wish: &Wish,
 ) -> anyhow::Result<Process> {
     let config = folder.join("radial.toml");
-    std::fs::write(&config, configuration(folder, &registry(folder)?, wish)?)?;
+    std::fs::write(&config, configuration(folder, &registry(folder, wish.acked)?, wish)?)?;
     let mut command = Command::new(binary);
     command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(&config);
     Process::start(settings, command, &folder.join("hub.log"))
