@@ -145,7 +145,7 @@ impl TenantAcks {
             }
         }
         for key in &gone {
-            state.sessions.remove(key);
+            state.remove(key);
             self.forget(context, key);
         }
         add(&context.counters.forgotten_unseen, gone.len() as u64);

@@ -1,6 +1,6 @@
 //! The sessions of one tenant and the events that they can owe.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -84,7 +84,18 @@ pub(super) struct State {
     /// The log is read up to here before the index is whole.
     pub(super) read_to: Offset,
     pub(super) sessions: HashMap<SessionKey, Session>,
+    /// Those of them that nobody is there of, by when somebody was last.
+    away: BTreeSet<(TimeMs, SessionKey)>,
     chairs: u64,
+}
+
+impl State {
+    /// Takes out a session; tells whether there was one.
+    pub(super) fn remove(&mut self, key: &SessionKey) -> bool {
+        let Some(session) = self.sessions.remove(key) else { return false };
+        self.away.remove(&(session.seen, key.clone()));
+        true
+    }
 }
 
 impl TenantAcks {
@@ -95,7 +106,8 @@ impl TenantAcks {
         head: Offset,
         sessions: HashMap<SessionKey, Session>,
     ) -> Self {
-        let mut state = State { sessions, read_to: head, ..State::default() };
+        let away = sessions.iter().map(|(key, session)| (session.seen, key.clone())).collect();
+        let mut state = State { sessions, away, read_to: head, ..State::default() };
         let lowest = state.sessions.values().map(|session| session.floor).min();
         state.events.through = lowest.unwrap_or(head).min(head);
         let ready = watch::Sender::new(state.events.through >= head);
@@ -118,19 +130,20 @@ impl TenantAcks {
         let mut state = self.lock();
         state.chairs += 1;
         let id = state.chairs;
-        let State { events, sessions, .. } = &mut *state;
-        if sessions.get(key).is_some_and(|session| session.is_away_too_long(context)) {
-            sessions.remove(key);
+        if state.sessions.get(key).is_some_and(|session| session.is_away_too_long(context)) {
+            state.remove(key);
             self.forget(context, key);
             add(&context.counters.forgotten_unseen, 1);
         }
-        let is_new = !sessions.contains_key(key);
-        if is_new && sessions.len() >= context.settings.sessions {
-            self.make_room(context, sessions)?;
+        let is_new = !state.sessions.contains_key(key);
+        if is_new && state.sessions.len() >= context.settings.sessions {
+            self.make_room(context, &mut state)?;
         }
+        let State { events, sessions, away, .. } = &mut *state;
         let session =
             sessions.entry(key.clone()).or_insert_with(|| Session::new(head, context.now));
         let (filter_of_chair, comes_back) = (filter.clone(), session.is_back(context.now));
+        away.remove(&(session.seen, key.clone()));
         session.chairs.push(Chair {
             id,
             filter: filter_of_chair,
@@ -190,11 +203,13 @@ impl TenantAcks {
     /// A connection has gone.
     pub(super) fn leave(&self, context: Context<'_>, key: &SessionKey, id: u64) {
         let mut state = self.lock();
-        let Some(session) = state.sessions.get_mut(key) else { return };
+        let State { sessions, away, .. } = &mut *state;
+        let Some(session) = sessions.get_mut(key) else { return };
         let Some(at) = session.chairs.iter().position(|chair| chair.id == id) else { return };
         let chair = session.chairs.remove(at);
         session.seen = context.now;
         if session.chairs.is_empty() {
+            away.insert((session.seen, key.clone()));
             session.last = Some(chair.filter);
             if context.now.0.saturating_sub(session.stored_seen.0) >= SEEN_LEFT_MS {
                 drop(self.store(context, key, session));
@@ -265,18 +280,12 @@ impl TenantAcks {
     }
 
     /// Forgets the session that has been away for longest; `None` if none is away.
-    fn make_room(
-        &self,
-        context: Context<'_>,
-        sessions: &mut HashMap<SessionKey, Session>,
-    ) -> Option<()> {
-        let away = sessions.iter().filter(|(_, session)| session.chairs.is_empty());
-        let oldest = away.min_by_key(|(_, session)| session.seen).map(|(key, _)| key.clone());
-        let Some(oldest) = oldest else {
+    fn make_room(&self, context: Context<'_>, state: &mut State) -> Option<()> {
+        let Some((_, oldest)) = state.away.pop_first() else {
             add(&context.counters.untracked, 1);
             return None;
         };
-        sessions.remove(&oldest);
+        state.sessions.remove(&oldest);
         self.forget(context, &oldest);
         add(&context.counters.forgotten_room, 1);
         Some(())

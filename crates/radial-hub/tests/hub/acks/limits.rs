@@ -61,3 +61,28 @@ async fn there_is_a_limit_to_everything() {
     assert_eq!(test.hub.acks_of(&gone).unwrap_err().code, Code::NotFound);
     drop(third);
 }
+
+#[tokio::test]
+async fn the_session_that_was_away_for_longest_makes_room() {
+    let test = Test::with(|acks| acks.sessions = 3);
+    let step = Duration::from_secs(1);
+    let mut there = Vec::new();
+    for name in ["anna", "bert", "carl"] {
+        there.push(test.open(&user(name), "main", Start::Now).await);
+    }
+    test.publish("e").await;
+    // They leave in this order, and the first one comes and goes once more.
+    for connection in there {
+        test.time.pass(step);
+        drop(connection);
+    }
+    test.time.pass(step);
+    drop(test.open(&user("anna"), "main", Start::Now).await);
+    let dora = test.open(&user("dora"), "main", Start::Now).await;
+    while test.hub.keep_acks() {}
+    let names = || test.standing("e").into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert_eq!(names(), ["anna", "carl"], "bert was forgotten for dora, who came after the event");
+    let erik = test.open(&user("erik"), "main", Start::Now).await;
+    assert_eq!(names(), ["anna"], "and carl for erik");
+    drop((dora, erik));
+}
