@@ -6,6 +6,8 @@ mod support;
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream as _;
@@ -13,6 +15,7 @@ use radial_client::{
     Client, ClientConfig, ClientError, Message, Start, SubscribeOptions, Subscription,
 };
 use support::{Act, EPOCH, Hub, answer, event, goodbye, hello, live, stream};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 fn subscribe(hub: &Hub, options: SubscribeOptions) -> Subscription {
@@ -126,7 +129,8 @@ async fn an_answer_that_is_no_stream_ends_it() {
 #[tokio::test(start_paused = true)]
 async fn silence_counts_as_a_cut() {
     let mut with_hello = stream(&[hello(0, 1_000)]);
-    with_hello.push(Act::Pause(Duration::from_secs(2)));
+    let go_on = Arc::new(Notify::new());
+    with_hello.push(Act::Wait(Arc::clone(&go_on)));
     with_hello.push(Act::Send(": still here\n\n".into()));
     with_hello.push(Act::Hang);
     let mut without_hello = stream(&[]);
@@ -135,6 +139,10 @@ async fn silence_counts_as_a_cut() {
     let mut subscription = subscribe(&hub, SubscribeOptions::default());
     check(&mut subscription, &["hello 0"]).await;
     let before = Instant::now();
+    // A next that nobody waits for to the end: the client listens meanwhile.
+    let silent = tokio::time::timeout(Duration::from_secs(2), subscription.next()).await;
+    assert!(silent.is_err(), "{silent:?}");
+    go_on.notify_one();
     check(&mut subscription, &["disconnected"]).await;
     // Two seconds until the comment, and two and a half heartbeats after it.
     assert_eq!(before.elapsed().as_millis() / 100, 45);
@@ -233,8 +241,9 @@ async fn a_gap_that_leads_back_is_believed() {
 async fn dropping_a_next_loses_nothing() {
     let mut script = stream(&[hello(0, 30_000)]);
     let text: String = (1..=20).map(event).collect();
+    let go_on = Arc::new(Notify::new());
     for piece in text.as_bytes().chunks(7) {
-        script.push(Act::Pause(Duration::from_millis(3)));
+        script.push(Act::Wait(Arc::clone(&go_on)));
         script.push(Act::Send(String::from_utf8(piece.to_vec()).unwrap()));
     }
     script.push(Act::Hang);
@@ -242,9 +251,14 @@ async fn dropping_a_next_loses_nothing() {
     let mut subscription = subscribe(&hub, SubscribeOptions::default());
     let (mut words, mut dropped) = (Vec::new(), 0);
     while words.len() < 21 {
-        match tokio::time::timeout(Duration::from_millis(1), subscription.next()).await {
-            Ok(message) => words.push(word(message)),
-            Err(_) => dropped += 1,
+        if let Ok(message) =
+            tokio::time::timeout(Duration::from_millis(1), subscription.next()).await
+        {
+            words.push(word(message));
+        } else {
+            dropped += 1;
+            // There is nothing more to come until the next piece.
+            go_on.notify_one();
         }
     }
     let expected: Vec<String> = (1..=20).map(|offset| format!("{{\"offset\":{offset}}}")).collect();
@@ -265,12 +279,21 @@ async fn a_frame_without_end_is_refused_and_not_asked_for_again() {
 #[tokio::test(start_paused = true)]
 async fn a_subscription_is_a_stream_that_loses_nothing_between_polls() {
     let frames = [hello(0, 30_000), live(0), event(1)];
-    let late = vec![Act::Pause(Duration::from_secs(5)), Act::Send(event(2))];
+    let go_on = Arc::new(Notify::new());
+    let late = vec![Act::Wait(Arc::clone(&go_on)), Act::Send(event(2))];
     let first = stream(&frames).into_iter().chain(late).collect();
     let hub = Hub::start(vec![first, stream(&[hello(2, 30_000), live(2), event(3)])]).await;
     let mut subscription = subscribe(&hub, SubscribeOptions::default());
     let expected = ["hello 0", "live", "{\"offset\":1}", "{\"offset\":2}", "disconnected"];
-    for expected in expected.iter().chain(&["hello 2", "live", "{\"offset\":3}"]) {
+    for (index, expected) in
+        expected.iter().chain(&["hello 2", "live", "{\"offset\":3}"]).enumerate()
+    {
+        if index == 3 {
+            let mut poll =
+                |context: &mut Context<'_>| Pin::new(&mut subscription).poll_next(context);
+            assert!(poll_fn(|context| Poll::Ready(poll(context).is_pending())).await);
+            go_on.notify_one();
+        }
         let message = poll_fn(|context| Pin::new(&mut subscription).poll_next(context)).await;
         assert_eq!(&word(message), expected);
     }

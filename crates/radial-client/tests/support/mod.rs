@@ -1,14 +1,14 @@
 //! A hub that misbehaves as it is told: one script for each connection.
 //!
-//! For tests with `start_paused = true`, in which a pause takes no time.
+//! For tests with `start_paused = true`. A script that is to go on later waits for its test's word.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// The epoch of every cursor in these tests.
 pub(crate) const EPOCH: &str = "AAAAAAAAAAA";
@@ -21,8 +21,8 @@ const STREAM_HEAD: &str =
 pub(crate) enum Act {
     /// Sends this.
     Send(String),
-    /// Waits, while the client's clock goes on too.
-    Pause(Duration),
+    /// Waits for the test's word.
+    Wait(Arc<Notify>),
     /// Sends nothing any more, but stays open.
     Hang,
 }
@@ -82,7 +82,7 @@ async fn play(mut stream: TcpStream, script: Vec<Act>, heads: Arc<Mutex<Vec<Stri
                     return;
                 }
             }
-            Act::Pause(time) => tokio::time::sleep(time).await,
+            Act::Wait(word) => word.notified().await,
             Act::Hang => {
                 let _ = stream.read_u8().await;
             }
