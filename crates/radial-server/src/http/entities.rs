@@ -55,11 +55,7 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let mut parameters = Parameters::parse(&query)?;
-    let limit = match parameters.parsed::<usize>("limit")? {
-        None => LIMIT_DEFAULT,
-        Some(limit @ 1..=LIMIT_MAX) => limit,
-        Some(_) => return Err(invalid(&format!("limit is from 1 to {LIMIT_MAX}")).into()),
-    };
+    let limit = parameters.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
     let after = match (parameters.parsed("afterChannel")?, parameters.parsed("afterId")?) {
         (Some(channel), Some(id)) => Some((channel, id)),
         (None, None) => None,

@@ -41,11 +41,7 @@ pub(crate) async fn history(
         selection,
         start: since(&mut parameters)?,
         until: parameters.time("until")?,
-        limit: match parameters.parsed::<usize>("limit")? {
-            None => LIMIT_DEFAULT,
-            Some(limit @ 1..=LIMIT_MAX) => limit,
-            Some(_) => return Err(invalid(&format!("limit is from 1 to {LIMIT_MAX}")).into()),
-        },
+        limit: parameters.limit(LIMIT_DEFAULT, LIMIT_MAX)?,
         correlation_id: parameters.parsed("correlationId")?,
         user: parameters.parsed("userId")?,
         session: parameters.parsed("sessionId")?,

@@ -88,6 +88,15 @@ impl Parameters {
             .transpose()
     }
 
+    /// How many of something are wanted: from 1 to `max`.
+    pub(crate) fn limit(&mut self, default: usize, max: usize) -> Result<usize, Problem> {
+        match self.parsed("limit")? {
+            None => Ok(default),
+            Some(limit) if (1..=max).contains(&limit) => Ok(limit),
+            Some(_) => Err(invalid(&format!("limit is from 1 to {max}"))),
+        }
+    }
+
     /// `true`, `1` or nothing: on. `false`, `0` or absent: off.
     pub(crate) fn flag(&mut self, name: &'static str) -> Result<bool, Problem> {
         match self.one(name)?.as_deref() {

@@ -57,7 +57,7 @@ pub(crate) async fn poll(
     let selection = parameters.selection("main", app.limits.filters)?;
     let start = start(&mut parameters, &headers)?;
     let wait = wait(&mut parameters)?;
-    let limit = limit(&mut parameters)?;
+    let limit = parameters.limit(LIMIT_MAX, LIMIT_MAX)?;
     let snapshot = parameters.names("snapshot", app.limits.filters)?;
     let (user, session) = (parameters.parsed("userId")?, parameters.parsed("sessionId")?);
     // Clients send it with every request; a poll replaces no other connection.
@@ -152,14 +152,6 @@ fn wait(parameters: &mut Parameters) -> Result<Duration, Problem> {
         return Err(invalid(&format!("wait is at most {}", duration::format(WAIT_MAX))));
     }
     Ok(wait)
-}
-
-fn limit(parameters: &mut Parameters) -> Result<usize, Problem> {
-    match parameters.parsed::<usize>("limit")? {
-        None => Ok(LIMIT_MAX),
-        Some(limit @ 1..=LIMIT_MAX) => Ok(limit),
-        Some(_) => Err(invalid(&format!("limit is from 1 to {LIMIT_MAX}"))),
-    }
 }
 
 /// What one answer holds: perhaps a gap, then state or events, and the place after them.

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::credential::Caller;
 use super::etag;
-use super::parameters::{Parameters, invalid};
+use super::parameters::Parameters;
 use super::refusal::Refusal;
 use crate::app::App;
 
@@ -41,11 +41,7 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let mut parameters = Parameters::parse(&query)?;
-    let limit = match parameters.parsed::<usize>("limit")? {
-        None => LIMIT_DEFAULT,
-        Some(limit @ 1..=LIMIT_MAX) => limit,
-        Some(_) => return Err(invalid(&format!("limit is from 1 to {LIMIT_MAX}")).into()),
-    };
+    let limit = parameters.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
     let after = parameters.parsed("afterChannel")?;
     let channels = parameters.channels(app.limits.filters)?;
     let (user, session) = (parameters.parsed("userId")?, parameters.parsed("sessionId")?);

@@ -36,11 +36,7 @@ pub(crate) async fn list(
         Some("unknown") => Some(AckState::Unknown),
         Some(_) => return Err(invalid("state is acknowledged, owed, ended or unknown").into()),
     };
-    let limit = match parameters.parsed::<usize>("limit")? {
-        None => LIMIT_DEFAULT,
-        Some(limit @ 1..=LIMIT_MAX) => limit,
-        Some(_) => return Err(invalid(&format!("limit is from 1 to {LIMIT_MAX}")).into()),
-    };
+    let limit = parameters.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
     let after = (parameters.parsed("afterUserId")?, parameters.parsed("afterSessionId")?);
     parameters.finish()?;
     let after = (after != (None, None)).then_some(after);

@@ -16,7 +16,7 @@ use super::OperatorGrants;
 use crate::app::App;
 use crate::connections::{Connection, ConnectionId};
 use crate::http::answer::json;
-use crate::http::parameters::{Parameters, invalid};
+use crate::http::parameters::Parameters;
 use crate::http::path::PathPart;
 use crate::http::refusal::Refusal;
 
@@ -77,11 +77,7 @@ pub(crate) async fn list(
 ) -> Result<Response, Refusal> {
     let mut parameters = Parameters::parse(&query)?;
     let tenant = operator.narrowed(parameters.parsed("tenant")?)?;
-    let limit = match parameters.parsed::<usize>("limit")? {
-        None => LIMIT_DEFAULT,
-        Some(limit @ 1..=LIMIT_MAX) => limit,
-        Some(_) => return Err(invalid(&format!("limit is from 1 to {LIMIT_MAX}")).into()),
-    };
+    let limit = parameters.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
     parameters.finish()?;
     let mut open = app.table.all();
     open.retain(|open| tenant.as_ref().is_none_or(|tenant| open.grants().tenant == *tenant));

@@ -122,11 +122,7 @@ pub(crate) async fn list(
 ) -> Result<Response, Refusal> {
     let mut parameters = Parameters::parse(&query)?;
     let tenant = operator.narrowed(parameters.parsed("tenant")?)?;
-    let limit = match parameters.parsed::<usize>("limit")? {
-        None => LIMIT_DEFAULT,
-        Some(limit @ 1..=LIMIT_MAX) => limit,
-        Some(_) => return Err(invalid(&format!("limit is from 1 to {LIMIT_MAX}")).into()),
-    };
+    let limit = parameters.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
     parameters.finish()?;
     let list = app.hub.revocations(tenant.as_ref());
     let listed = |(revocation, at): &(Revocation, TimeMs)| Listed {
