@@ -101,15 +101,7 @@ impl Maker {
             correlation_id: None,
             entity: None,
         };
-        let content = Content {
-            tenant,
-            data: &self.data,
-            version: "1",
-            timestamp: None,
-            causation_id: None,
-            traceparent: None,
-            cloud_event: None,
-        };
+        let content = Content::new(tenant, &self.data);
         Entry {
             draft: Draft::new(head, &content),
             fingerprint: self.ids_given.then(|| Fingerprint(u128::from(number))),

@@ -108,15 +108,7 @@ mod tests {
         let head = Head::new(EventId::new(&format!("e-{offset}")).unwrap(), event_type);
         let tenant = TenantId::new("acme").unwrap();
         let data = format!("\"{}\"", "x".repeat(1_000));
-        let content = Content {
-            tenant: &tenant,
-            data: &data,
-            version: "1",
-            timestamp: None,
-            causation_id: None,
-            traceparent: None,
-            cloud_event: None,
-        };
+        let content = Content::new(&tenant, &data);
         let place = Cursor { epoch: Epoch::new(1), offset: Offset::new(offset).unwrap() };
         Arc::new(Draft::new(head, &content).place(Some(place), TimeMs(0), None))
     }

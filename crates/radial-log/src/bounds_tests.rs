@@ -41,17 +41,8 @@ fn open(folder: &Path) -> EmbeddedLog {
 fn entry(id: &str, data: &str) -> Entry {
     let event_type = EventTypeName::new("card.moved").unwrap();
     let head = Head::new(EventId::new(id).unwrap(), event_type);
-    let content = Content {
-        tenant: &acme(),
-        data,
-        version: "1",
-        timestamp: None,
-        causation_id: None,
-        traceparent: None,
-        cloud_event: None,
-    };
     Entry {
-        draft: Draft::new(head, &content),
+        draft: Draft::new(head, &Content::new(&acme(), data)),
         fingerprint: Some(Fingerprint(1)),
         change: None,
         repeat: None,

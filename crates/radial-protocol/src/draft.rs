@@ -41,6 +41,21 @@ pub struct Content<'a> {
     pub cloud_event: Option<&'a str>,
 }
 
+impl<'a> Content<'a> {
+    /// This data, which is already without white space, in version `1`, and nothing beside it.
+    pub fn new(tenant: &'a TenantId, data: &'a str) -> Self {
+        Self {
+            tenant,
+            data,
+            version: "1",
+            timestamp: None,
+            causation_id: None,
+            traceparent: None,
+            cloud_event: None,
+        }
+    }
+}
+
 impl Draft {
     /// Writes what can be written before the place is known.
     pub fn new(head: Head, content: &Content<'_>) -> Self {

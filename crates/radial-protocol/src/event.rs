@@ -298,15 +298,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn content(tenant: &TenantId) -> Content<'_> {
-        Content {
-            tenant,
-            data: r#"{"n":1.0}"#,
-            version: "1",
-            timestamp: None,
-            causation_id: None,
-            traceparent: None,
-            cloud_event: None,
-        }
+        Content::new(tenant, r#"{"n":1.0}"#)
     }
 
     #[test]

@@ -55,6 +55,28 @@ pub fn head(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &st
     head
 }
 
+/// Opens the stream at this path on a connection, and reads until it follows.
+pub async fn follow(socket: &mut impl Io, address: SocketAddr, path: &str) -> Result<()> {
+    let request = head(address, "GET", path, &[]) + "\r\n";
+    socket.write_all(request.as_bytes()).await?;
+    socket.flush().await?;
+    read_until(socket, "event: live").await?;
+    Ok(())
+}
+
+/// Reads a stream to the end of the chunk that has this.
+pub async fn read_until(socket: &mut impl Io, found: &str) -> Result<String> {
+    let mut text = String::new();
+    while !(text.contains(found) && text.ends_with("\n\n\r\n")) {
+        let mut bytes = Vec::with_capacity(4_096);
+        if timeout(PATIENCE, socket.read_buf(&mut bytes)).await?? == 0 {
+            bail!("it ended before {found:?}: {text}");
+        }
+        text.push_str(std::str::from_utf8(&bytes)?);
+    }
+    Ok(text)
+}
+
 /// Sends one request on a connection of its own, and reads the answer.
 pub async fn request(
     address: SocketAddr,

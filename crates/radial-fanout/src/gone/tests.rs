@@ -43,15 +43,7 @@ impl Made {
         head.ttl_ms = self.ttl_ms;
         let tenant = TenantId::new("acme").unwrap();
         let data = format!("\"{}\"", "x".repeat(self.bytes));
-        let content = Content {
-            tenant: &tenant,
-            data: &data,
-            version: "1",
-            timestamp: None,
-            causation_id: None,
-            traceparent: None,
-            cloud_event: None,
-        };
+        let content = Content::new(&tenant, &data);
         let place = |offset| Cursor { epoch: Epoch::new(1), offset: Offset::new(offset).unwrap() };
         Arc::new(Draft::new(head, &content).place(self.offset.map(place), self.at, None))
     }

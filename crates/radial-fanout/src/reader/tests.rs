@@ -16,15 +16,7 @@ fn event(name: &str, offset: Option<u64>) -> Arc<Event> {
     let event_type = EventTypeName::new("card.moved").unwrap();
     let head = Head::new(EventId::new(name).unwrap(), event_type);
     let tenant = TenantId::new("acme").unwrap();
-    let content = Content {
-        tenant: &tenant,
-        data: "1",
-        version: "1",
-        timestamp: None,
-        causation_id: None,
-        traceparent: None,
-        cloud_event: None,
-    };
+    let content = Content::new(&tenant, "1");
     let place =
         offset.map(|offset| Cursor { epoch: Epoch::new(1), offset: Offset::new(offset).unwrap() });
     Arc::new(Draft::new(head, &content).place(place, TimeMs(0), None))

@@ -99,15 +99,7 @@ fn event(offset: u64, channel: &str, to: Option<&str>, bytes: usize) -> Arc<Even
     head.audience =
         to.map(|user| Audience { users: vec![UserId::new(user).unwrap()], ..Audience::default() });
     let (tenant, data) = (TenantId::new("acme").unwrap(), format!("\"{}\"", "x".repeat(bytes)));
-    let content = Content {
-        tenant: &tenant,
-        data: &data,
-        version: "1",
-        timestamp: None,
-        causation_id: None,
-        traceparent: None,
-        cloud_event: None,
-    };
+    let content = Content::new(&tenant, &data);
     let place = Cursor { epoch: EPOCH, offset: Offset::new(offset).unwrap() };
     Arc::new(Draft::new(head, &content).place(Some(place), TimeMs(0), None))
 }

@@ -10,15 +10,7 @@ pub(crate) fn event(offset: u64, ack: bool) -> Event {
     let id = EventId::new(&format!("e-{offset}")).unwrap();
     let head = Head { ack, ..Head::new(id, event_type) };
     let tenant = TenantId::new("acme").unwrap();
-    let content = Content {
-        tenant: &tenant,
-        data: "{}",
-        version: "1",
-        timestamp: None,
-        causation_id: None,
-        traceparent: None,
-        cloud_event: None,
-    };
+    let content = Content::new(&tenant, "{}");
     let place = Cursor { epoch: Epoch::new(7), offset: Offset::new(offset).unwrap() };
     Draft::new(head, &content).place(Some(place), TimeMs(offset), None)
 }

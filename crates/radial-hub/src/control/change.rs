@@ -176,15 +176,7 @@ impl Act {
         };
         let data = serde_json::to_string(self).expect("an act has string keys only");
         let tenant = TenantId::control();
-        let content = Content {
-            tenant: &tenant,
-            data: &data,
-            version: VERSION,
-            timestamp: None,
-            causation_id: None,
-            traceparent: None,
-            cloud_event: None,
-        };
+        let content = Content { version: VERSION, ..Content::new(&tenant, &data) };
         Entry { draft: Draft::new(head, &content), fingerprint: None, change: None, repeat: None }
     }
 

@@ -211,13 +211,8 @@ async fn an_event_of_another_version_is_not_passed_over() {
     let mut entry = Act { change: Change::Enabled {}, at: TimeMs(1), by: operator() }.entry("e");
     let tenant = TenantId::control();
     let content = radial_protocol::event::Content {
-        tenant: &tenant,
-        data: "{\"change\":{\"somethingNew\":{}}}",
         version: "2",
-        timestamp: None,
-        causation_id: None,
-        traceparent: None,
-        cloud_event: None,
+        ..radial_protocol::event::Content::new(&tenant, "{\"change\":{\"somethingNew\":{}}}")
     };
     entry.draft = radial_protocol::event::Draft::new(entry.draft.head, &content);
     let append = Append { tenant, entries: vec![entry], atomic: true, now: TimeMs(1_000) };

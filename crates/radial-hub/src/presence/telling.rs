@@ -81,15 +81,7 @@ impl Hub {
         let event_id = EventId::new(&self.runtime.uuid()).ok()?;
         let head = head(event_id, event_type, told.channel.presence()?);
         let data = serde_json::to_string(told).expect("its members have string keys only");
-        let content = Content {
-            tenant,
-            data: &data,
-            version: "1",
-            timestamp: None,
-            causation_id: None,
-            traceparent: None,
-            cloud_event: None,
-        };
+        let content = Content::new(tenant, &data);
         Some(Arc::new(Draft::new(head, &content).place(None, self.runtime.now(), None)))
     }
 }

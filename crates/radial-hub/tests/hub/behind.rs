@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use radial_hub::{Frame, HistoryQuery, Start, SubscribeRequest, Subscription};
+use radial_hub::{Frame, Start, SubscribeRequest, Subscription};
 use radial_protocol::control::Control;
 use radial_protocol::{Event, Offset};
 use serde_json::{Value, json};
 
-use crate::support::{TestHub, request, selection};
+use crate::support::{TestHub, history, request, selection};
 
 fn types() -> Value {
     let versions = json!({"1": {"schema": {}}});
@@ -84,15 +84,7 @@ async fn subscribe(test: &TestHub, start: Start) -> Subscription {
 
 /// All events of the log, as history shows them: whole.
 fn log_of(test: &TestHub) -> Vec<Arc<Event>> {
-    let query = HistoryQuery {
-        selection: selection(&["*"]),
-        start: Start::Earliest,
-        until: None,
-        limit: 100_000,
-        correlation_id: None,
-        user: None,
-        session: None,
-    };
+    let query = history(100_000);
     let page = test.hub.history(&test.grants, &query).unwrap();
     assert!(page.complete);
     page.events

@@ -5,27 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use radial_hub::{
-    Actor, CredentialState, EntityQuery, HistoryQuery, Readiness, Revocation, Start, Subject,
-    SubscribeRequest,
+    Actor, CredentialState, EntityQuery, Readiness, Revocation, Start, Subject, SubscribeRequest,
 };
 use radial_protocol::grants::{Credential, CredentialKind, Grants};
 use radial_protocol::names::UserId;
 use radial_protocol::{Code, Name, Pattern, Problem, TenantId, TimeMs};
 use serde_json::json;
 
-use crate::support::{TestHub, request, selection};
-
-fn history_query() -> HistoryQuery {
-    HistoryQuery {
-        selection: selection(&["*"]),
-        start: Start::Earliest,
-        until: None,
-        limit: 10,
-        correlation_id: None,
-        user: None,
-        session: None,
-    }
-}
+use crate::support::{TestHub, history, request, selection};
 
 /// The codes of what is refused to these grants, of every way in.
 async fn refused(test: &TestHub, grants: &Grants) -> Vec<Option<Code>> {
@@ -48,7 +35,7 @@ async fn refused(test: &TestHub, grants: &Grants) -> Vec<Option<Code>> {
         code(test.hub.publish(&grants, vec![request(&event)]).await.map(drop)),
         code(test.hub.publish_atomic(&grants, vec![request(&event)]).await.map(drop)),
         code(test.hub.subscribe(Arc::clone(&grants), subscribe).await.map(drop)),
-        code(test.hub.history(&grants, &history_query()).map(drop)),
+        code(test.hub.history(&grants, &history(10)).map(drop)),
         code(test.hub.entities(&grants, &entities).map(drop)),
     ]
 }

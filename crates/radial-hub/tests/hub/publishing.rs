@@ -9,7 +9,7 @@ use radial_protocol::names::UserId;
 use radial_protocol::{Code, Pattern};
 use serde_json::{Value, json};
 
-use crate::support::{TestHub, fill, request, selection};
+use crate::support::{TestHub, fill, history, request, selection};
 
 async fn publish(test: &TestHub, event: Value) -> Result<radial_protocol::answer::Accepted, Code> {
     let mut results = test.hub.publish(&test.grants, vec![request(&event)]).await.unwrap();
@@ -98,15 +98,7 @@ async fn a_page_of_history_ends_after_so_many_events_and_goes_on_from_there() {
     publish(&test, wanted).await.unwrap();
     let mut types = selection(&["*"]);
     types.types = vec![Pattern::new("notification:*").unwrap()];
-    let mut query = HistoryQuery {
-        selection: types,
-        start: Start::Earliest,
-        until: None,
-        limit: 10,
-        correlation_id: None,
-        user: None,
-        session: None,
-    };
+    let mut query = HistoryQuery { selection: types, ..history(10) };
     let first = test.hub.history(&test.grants, &query).unwrap();
     assert_eq!((first.events.len(), first.complete), (0, false));
     assert_eq!(first.cursor.offset.get(), 100_000);
@@ -153,15 +145,7 @@ async fn history_sees_what_is_not_broadcast_and_subscribers_do_not() {
         }
     }
     assert_eq!(seen, ["user.updated"]);
-    let query = HistoryQuery {
-        selection: selection(&["*"]),
-        start: Start::Earliest,
-        until: None,
-        limit: 10,
-        correlation_id: None,
-        user: None,
-        session: None,
-    };
+    let query = history(10);
     let page = test.hub.history(&test.grants, &query).unwrap();
     let types: Vec<&str> = page.events.iter().map(|event| event.head.event_type.as_str()).collect();
     assert_eq!(types, ["session.activity", "user.updated"]);
@@ -170,15 +154,7 @@ async fn history_sees_what_is_not_broadcast_and_subscribers_do_not() {
 
 /// The ids that history has, and those that a poll from the beginning has.
 async fn kept(test: &TestHub) -> [Vec<String>; 2] {
-    let query = HistoryQuery {
-        selection: selection(&["*"]),
-        start: Start::Earliest,
-        until: None,
-        limit: 10,
-        correlation_id: None,
-        user: None,
-        session: None,
-    };
+    let query = history(10);
     let history = test.hub.history(&test.grants, &query).unwrap().events;
     let request =
         SubscribeRequest { selection: selection(&["*"]), start: Start::Earliest, snapshot: vec![] };
@@ -247,15 +223,7 @@ async fn a_page_of_history_ends_by_its_bytes_and_goes_on_where_it_ended() {
             json!({"eventType": "user.updated", "eventData": {"userId": "u", "blob": blob}});
         publish(&test, event).await.unwrap();
     }
-    let mut query = HistoryQuery {
-        selection: selection(&["*"]),
-        start: Start::Earliest,
-        until: None,
-        limit: 1_000,
-        correlation_id: None,
-        user: None,
-        session: None,
-    };
+    let mut query = history(1_000);
     let first = test.hub.history(&test.grants, &query).unwrap();
     assert!(!first.complete && first.events.len() < 30, "{} events", first.events.len());
     query.start = Start::After(first.cursor);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use radial_fanout::TimelineLimit;
-use radial_hub::{Config, Hub, Runtime};
+use radial_hub::{Config, HistoryQuery, Hub, Runtime, Start};
 use radial_log::{Append, Clock, EmbeddedLog, Entry, EventLog as _, RealDisk};
 use radial_protocol::envelope::{PublishRequest, parse_publish};
 use radial_protocol::event::{Content, Draft, Head, Persistence};
@@ -111,15 +111,7 @@ pub(crate) async fn fill(folder: &Path, count: usize) {
         let event_type = EventTypeName::new("user.updated").unwrap();
         let mut head = Head::new(EventId::new(&format!("e-{n}")).unwrap(), event_type);
         head.persistence = Persistence::Durable;
-        let content = Content {
-            tenant: &tenant,
-            data: "{\"userId\":\"u\"}",
-            version: "1",
-            timestamp: None,
-            causation_id: None,
-            traceparent: None,
-            cloud_event: None,
-        };
+        let content = Content::new(&tenant, "{\"userId\":\"u\"}");
         Entry { draft: Draft::new(head, &content), fingerprint: None, change: None, repeat: None }
     };
     let events: Vec<usize> = (0..count).collect();
@@ -132,6 +124,19 @@ pub(crate) async fn fill(folder: &Path, count: usize) {
 
 pub(crate) fn request(json: &serde_json::Value) -> Result<PublishRequest, Problem> {
     parse_publish(json.to_string().as_bytes(), &Limits::default())
+}
+
+/// All that the log has, so many at once.
+pub(crate) fn history(limit: usize) -> HistoryQuery {
+    HistoryQuery {
+        selection: selection(&["*"]),
+        start: Start::Earliest,
+        until: None,
+        limit,
+        correlation_id: None,
+        user: None,
+        session: None,
+    }
 }
 
 pub(crate) fn selection(channels: &[&str]) -> Selection {

@@ -156,15 +156,7 @@ fn entry_with(id: &str, persistence: Persistence, fingerprint: Option<u128>) -> 
     let event_type = EventTypeName::new("card.moved").unwrap();
     let head = Head { persistence, ..Head::new(EventId::new(id).unwrap(), event_type) };
     let tenant = tenant();
-    let content = Content {
-        tenant: &tenant,
-        data: "{\"cardId\":\"c1\"}",
-        version: "1",
-        timestamp: None,
-        causation_id: None,
-        traceparent: None,
-        cloud_event: None,
-    };
+    let content = Content::new(&tenant, "{\"cardId\":\"c1\"}");
     Entry {
         draft: Draft::new(head, &content),
         fingerprint: fingerprint.map(Fingerprint),
@@ -197,18 +189,7 @@ pub(crate) fn change(effect: Effect, expected_version: Option<u64>, data: &str) 
     let entity = EntityRef { entity_type: Name::new("card").unwrap(), id: Id::new("c1").unwrap() };
     let conflict = Conflict::Reject;
     let mut entry = entry(Persistence::Durable);
-    entry.draft = Draft::new(
-        entry.draft.head,
-        &Content {
-            tenant: &tenant(),
-            data,
-            version: "1",
-            timestamp: None,
-            causation_id: None,
-            traceparent: None,
-            cloud_event: None,
-        },
-    );
+    entry.draft = Draft::new(entry.draft.head, &Content::new(&tenant(), data));
     entry.change =
         Some(Change { entity, effect, conflict, expected_version, data: data.to_owned() });
     entry

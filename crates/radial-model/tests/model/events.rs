@@ -22,15 +22,7 @@ pub(crate) fn offset(offset: u64) -> Offset {
 fn event(name: &str, place: Option<Offset>) -> Arc<Event> {
     let head = Head::new(EventId::new(name).unwrap(), EventTypeName::new("card.moved").unwrap());
     let tenant = TenantId::new("acme").unwrap();
-    let content = Content {
-        tenant: &tenant,
-        data: "1",
-        version: "1",
-        timestamp: None,
-        causation_id: None,
-        traceparent: None,
-        cloud_event: None,
-    };
+    let content = Content::new(&tenant, "1");
     let place = place.map(|offset| Cursor { epoch: EPOCH, offset });
     Arc::new(Draft::new(head, &content).place(place, TimeMs(0), None))
 }

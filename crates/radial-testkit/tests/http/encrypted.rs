@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use radial_testkit::tls::{TestCertificate, connect};
 use radial_testkit::websocket::{Received, WebSocket};
-use radial_testkit::wire::{Io, head};
+use radial_testkit::wire::{follow, head, read_until};
 use radial_testkit::{PATIENCE, Stream, TestServer};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -84,25 +84,10 @@ impl Encrypted {
     }
 }
 
-/// Reads to the end of the chunk that has this.
-async fn read_until(socket: &mut impl Io, found: &str) -> String {
-    let mut text = String::new();
-    while !(text.contains(found) && text.ends_with("\n\n\r\n")) {
-        let mut bytes = [0; 4_096];
-        let read = timeout(PATIENCE, socket.read(&mut bytes)).await.unwrap().unwrap();
-        assert!(read > 0, "it ended before {found}");
-        text.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
-    }
-    text
-}
-
 /// A stream that is open and follows, as its bare connection.
 async fn following(hub: &Encrypted) -> TlsStream<TcpStream> {
     let mut socket = hub.connect().await;
-    let request = head(hub.hub.address(), "GET", PATH, &[]) + "\r\n";
-    socket.write_all(request.as_bytes()).await.unwrap();
-    socket.flush().await.unwrap();
-    read_until(&mut socket, "event: live").await;
+    follow(&mut socket, hub.hub.address(), PATH).await.unwrap();
     socket
 }
 
@@ -159,7 +144,7 @@ async fn keys_are_changed_while_a_stream_is_open() {
         }
         socket.flush().await.unwrap();
         hub.publish(1, 20_000).await;
-        read_until(&mut socket, &format!("\"offset\":{round},")).await;
+        read_until(&mut socket, &format!("\"offset\":{round},")).await.unwrap();
     }
 }
 
@@ -171,7 +156,7 @@ async fn what_a_client_sends_on_its_stream_under_tls_is_forgotten() {
         socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
         socket.flush().await.unwrap();
         hub.publish(1, 10).await;
-        read_until(&mut socket, &format!("\"offset\":{round},")).await;
+        read_until(&mut socket, &format!("\"offset\":{round},")).await.unwrap();
     }
     let more = timeout(Duration::from_millis(500), socket.read_u8()).await;
     assert!(more.is_err(), "nothing is answered: {more:?}");
@@ -200,7 +185,7 @@ async fn a_client_that_breaks_tls_is_let_go() {
     socket.get_mut().0.write_all(&[0x17, 3, 3, 0, 20, 1, 2, 3]).await.unwrap();
     // Half a record means nothing yet.
     hub.publish(1, 10).await;
-    read_until(&mut socket, "\"offset\":1,").await;
+    read_until(&mut socket, "\"offset\":1,").await.unwrap();
     socket.get_mut().0.write_all(&[9; 100]).await.unwrap();
     hub.told("radial_connections 1").await;
     hub.publish(1, 10).await;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use radial_testkit::websocket::{Received, WebSocket};
-use radial_testkit::wire::head;
+use radial_testkit::wire::{follow, read_until};
 use radial_testkit::{PATIENCE, TestServer};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -49,21 +49,8 @@ async fn a_connection_that_only_follows_does_not_outlive_its_age() {
 /// A stream that is open and follows, as its bare socket.
 async fn following(hub: &TestServer) -> TcpStream {
     let mut socket = TcpStream::connect(hub.address()).await.unwrap();
-    let request = head(hub.address(), "GET", PATH, &[]) + "\r\n";
-    socket.write_all(request.as_bytes()).await.unwrap();
-    read_until(&mut socket, "event: live").await;
+    follow(&mut socket, hub.address(), PATH).await.unwrap();
     socket
-}
-
-/// Reads to the end of the frame that has this.
-async fn read_until(socket: &mut TcpStream, found: &str) {
-    let mut text = String::new();
-    while !(text.contains(found) && text.ends_with("\n\n\r\n")) {
-        let mut bytes = [0; 4_096];
-        let read = timeout(PATIENCE, socket.read(&mut bytes)).await.unwrap().unwrap();
-        assert!(read > 0, "it ended before {found}");
-        text.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
-    }
 }
 
 /// A second request above all is never answered.
@@ -74,7 +61,7 @@ async fn what_a_client_sends_on_its_stream_is_forgotten() {
     for round in 0..5 {
         socket.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
         hub.publish(&event()).await.unwrap();
-        read_until(&mut socket, &format!("\"offset\":{},", round + 1)).await;
+        read_until(&mut socket, &format!("\"offset\":{},", round + 1)).await.unwrap();
     }
     let more = timeout(Duration::from_millis(500), socket.read_u8()).await;
     assert!(more.is_err(), "nothing is answered: {more:?}");

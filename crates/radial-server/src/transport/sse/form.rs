@@ -110,15 +110,7 @@ mod tests {
         let event_type = EventTypeName::new("card.moved").unwrap();
         let head = Head::new(EventId::new("e-1").unwrap(), event_type);
         let (tenant, data) = (TenantId::new("acme").unwrap(), format!("\"{}\"", "x".repeat(bytes)));
-        let content = Content {
-            tenant: &tenant,
-            data: &data,
-            version: "1",
-            timestamp: None,
-            causation_id: None,
-            traceparent: None,
-            cloud_event: None,
-        };
+        let content = Content::new(&tenant, &data);
         let place = Cursor { epoch: Epoch::new(1), offset: Offset::new(1).unwrap() };
         Draft::new(head, &content).place(Some(place), TimeMs(0), None)
     }
