@@ -39,6 +39,7 @@ pub use auth::{AuthError, Denied};
 pub use embed::{BuildError, Builder, Delivery, Listening, Radial};
 pub use http::routes::{Access, ROUTES, Route};
 pub use openapi::document as openapi;
+pub use opening::World;
 pub use radial_hub::Start;
 pub use radial_log::{doctor, renew_epochs};
 pub use server::{RunError, Server, run};

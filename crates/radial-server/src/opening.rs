@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use radial_hub::Hub;
-use radial_log::Disk;
+use radial_hub::{Hub, Runtime};
+use radial_log::{Disk, RealDisk};
 use radial_registry::{Folder, Registry, RegistryError};
 use tokio::task::JoinSet;
 
@@ -19,11 +19,26 @@ use crate::server::RunError;
 use crate::waking::Waking;
 use crate::watch::watch;
 
+/// What a hub has from outside.
+pub struct World {
+    /// Where its data folder is.
+    pub disk: Arc<dyn Disk>,
+    /// Its time and its randomness.
+    pub runtime: Runtime,
+}
+
+impl World {
+    /// That of the operating system.
+    pub fn real() -> Self {
+        Self { disk: Arc::new(RealDisk), runtime: clock::runtime() }
+    }
+}
+
 /// Opens the data folder. Blocks on storage, on a thread of its own.
 pub(crate) async fn open(
     config: &Config,
     mode: Mode,
-    disk: Arc<dyn Disk>,
+    world: World,
     application: Option<Application>,
 ) -> Result<Arc<App>, RunError> {
     let auth = Auth::new(config, mode, application)?;
@@ -33,7 +48,7 @@ pub(crate) async fn open(
     let to_wake = Arc::clone(&waking);
     let hub_config = radial_hub::Config {
         folder: folder.clone(),
-        disk,
+        disk: world.disk,
         boot: clock::boot(),
         tenants: config.hub.tenants.clone(),
         registry,
@@ -46,7 +61,7 @@ pub(crate) async fn open(
         presence: config.presence.clone(),
         token_age_max: Some(config.hub.token_age_max).filter(|age| !age.is_zero()),
     };
-    let opened = tokio::task::spawn_blocking(|| Hub::open(hub_config, clock::runtime())).await;
+    let opened = tokio::task::spawn_blocking(|| Hub::open(hub_config, world.runtime)).await;
     let hub = opened
         .expect("opening a hub does not panic")
         .map_err(|source| RunError::Open { folder, source })?;

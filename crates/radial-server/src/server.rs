@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use radial_log::{Disk, RealDisk};
 use radial_registry::RegistryError;
 use tokio::net::TcpListener;
 
@@ -14,7 +13,7 @@ use crate::auth::AuthError;
 use crate::config::Config;
 use crate::http::accept::{AcceptSettings, accept, listen};
 use crate::http::router::router;
-use crate::opening;
+use crate::opening::{self, World};
 use crate::tls::{self, CertificateError, Hangups, Tls};
 
 /// Why a hub could not be started.
@@ -78,15 +77,12 @@ pub struct Server {
 impl Server {
     /// Opens the data folder and the listening socket. Blocks on storage.
     pub async fn bind(config: Config, mode: Mode) -> Result<Self, RunError> {
-        Self::bind_on(config, mode, Arc::new(RealDisk)).await
+        Self::bind_in(config, mode, World::real()).await
     }
 
-    /// The same on a disk of the caller's choice, which tests let fail.
-    pub async fn bind_on(
-        config: Config,
-        mode: Mode,
-        disk: Arc<dyn Disk>,
-    ) -> Result<Self, RunError> {
+    /// The same in a world of the caller's making, whose disk tests let fail, and whose time they
+    /// let pass.
+    pub async fn bind_in(config: Config, mode: Mode, world: World) -> Result<Self, RunError> {
         let address = config.server.listen;
         let tls = Tls::new(&config.server.certificates)?;
         let hangups =
@@ -102,7 +98,7 @@ impl Server {
         let listener = listen(address).map_err(|source| RunError::Listen { address, source })?;
         let address =
             listener.local_addr().map_err(|source| RunError::Listen { address, source })?;
-        let app = opening::open(&config, mode, disk, None).await?;
+        let app = opening::open(&config, mode, world, None).await?;
         tracing::info!(
             %address,
             data = %config.server.data.display(),

@@ -6,6 +6,7 @@
 //! code can read.
 
 mod application;
+mod clock;
 pub mod conformance;
 pub mod credentials;
 mod disk;
@@ -17,6 +18,7 @@ pub mod websocket;
 pub mod wire;
 
 pub use application::Application;
+pub use clock::TestClock;
 pub use disk::TestDisk;
 pub use process::HubProcess;
 pub use server::TestServer;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use radial_server::config::{Config, Sources, load};
-use radial_server::{Mode, Server};
+use radial_server::{Mode, Server, World};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::clock::TestClock;
 use crate::credentials;
 use crate::disk::TestDisk;
 use crate::stream::Stream;
@@ -22,6 +23,7 @@ pub struct TestServer {
     settings: Vec<(String, String)>,
     mode: Mode,
     disk: TestDisk,
+    clock: TestClock,
     stop: Arc<Notify>,
     running: JoinHandle<()>,
 }
@@ -54,14 +56,16 @@ impl TestServer {
         mode: Mode,
     ) -> Result<Self> {
         let config = config(folder.path(), &settings, listen)?;
-        let disk = TestDisk::default();
-        let server = Server::bind_on(config, mode, Arc::new(disk.clone())).await;
+        let (disk, clock) = (TestDisk::default(), TestClock::default());
+        let runtime = clock.over(World::real().runtime);
+        let world = World { disk: Arc::new(disk.clone()), runtime };
+        let server = Server::bind_in(config, mode, world).await;
         let server = server.context("the hub does not start")?;
         let address = server.address();
         let stop = Arc::new(Notify::new());
         let stopped = Arc::clone(&stop);
         let running = tokio::spawn(server.run(async move { stopped.notified().await }));
-        Ok(Self { address, folder: Some(folder), settings, mode, disk, stop, running })
+        Ok(Self { address, folder: Some(folder), settings, mode, disk, clock, stop, running })
     }
 
     /// Where the hub listens.
@@ -79,6 +83,11 @@ impl TestServer {
         &self.disk
     }
 
+    /// The hub's clock.
+    pub fn clock(&self) -> &TestClock {
+        &self.clock
+    }
+
     /// Stops the hub cleanly, and returns when it has.
     pub async fn stop(mut self) -> Result<Option<tempfile::TempDir>> {
         self.stop.notify_one();
@@ -86,7 +95,8 @@ impl TestServer {
         Ok(self.folder.take())
     }
 
-    /// Stops the hub cleanly and starts it again, with its data, on the same port.
+    /// Stops the hub cleanly and starts it again, with its data and by the real time, on the same
+    /// port.
     pub async fn restart(self) -> Result<Self> {
         let (settings, address, mode) = (self.settings.clone(), self.address, self.mode);
         let folder = self.stop().await?.context("the folder is there until the hub is dropped")?;

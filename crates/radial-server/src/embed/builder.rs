@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use http::request::Parts;
-use radial_log::RealDisk;
 use radial_protocol::Grants;
 
 use super::{Embedded, Radial};
 use crate::app::Mode;
 use crate::auth::{Application, Denied};
 use crate::config::{ConfigError, Sources, load};
-use crate::opening;
+use crate::opening::{self, World};
 use crate::server::RunError;
 
 /// What a hub is opened with.
@@ -101,8 +100,7 @@ impl Builder {
         let sources =
             Sources { file: self.file, environment: self.environment, flags: self.options };
         let config = load(sources)?.config;
-        let disk = Arc::new(RealDisk);
-        let app = opening::open(&config, Mode::Serve, disk, self.application).await?;
+        let app = opening::open(&config, Mode::Serve, World::real(), self.application).await?;
         let tasks = Mutex::new(Some(opening::look_after(&app)));
         Ok(Radial(Arc::new(Embedded {
             app,

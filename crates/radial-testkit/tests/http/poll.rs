@@ -131,3 +131,27 @@ async fn bounds_are_told() {
         assert!(answer.status == 400 && detail.contains(hint), "{query}: {detail}");
     }
 }
+
+/// It was there when the poller had its place, and nothing else of it is left to see.
+#[tokio::test]
+async fn an_event_whose_time_to_live_ends_between_two_polls_is_not_delivered() {
+    let hub = TestServer::start().await.unwrap();
+    let cursor = poll(&hub, "").await.json().unwrap()["cursor"].as_str().unwrap().to_owned();
+    for (user, ttl_ms) in [("short", 60_000), ("long", 120_000)] {
+        let event = json!({"eventType": "user.updated", "eventData": {"userId": user},
+            "ttlMs": ttl_ms});
+        assert_eq!(hub.publish(&event).await.unwrap().status, 201);
+    }
+    let path = format!("?cursor={cursor}&wait=0s");
+    // The real time goes on too, so that there is a minute between what is tried.
+    assert_eq!(users(&poll(&hub, &path).await.json().unwrap()), ["short", "long"]);
+    hub.clock().pass_ms(60_000);
+    let later = poll(&hub, &path).await;
+    assert_eq!(users(&later.json().unwrap()), ["long"]);
+    hub.clock().pass_ms(60_000);
+    let last = poll(&hub, &path).await;
+    let body = last.json().unwrap();
+    assert_eq!((users(&body), body.get("gap")), (Vec::new(), None), "it is policy, not a gap");
+    // Its place moves past what has expired.
+    assert_ne!(last.header("radial-cursor"), Some(cursor.as_str()));
+}
