@@ -21,6 +21,7 @@ use crate::memory::Memory;
 use crate::parking::Parking;
 use crate::rates::Rates;
 use crate::tls::Reloads;
+use crate::transport::life::Endings;
 use crate::waking::Waking;
 
 /// Who may talk to the hub.
@@ -85,6 +86,8 @@ pub(crate) struct StreamSettings {
     pub(crate) heartbeat: Duration,
     pub(crate) retry: Duration,
     pub(crate) max_age: Duration,
+    /// A socket that takes nothing for so long is closed (protocol §5).
+    pub(crate) slow_after: Duration,
     /// How long before its end a credential is told of.
     pub(crate) token_warning_ms: u64,
 }
@@ -100,6 +103,8 @@ pub(crate) struct Connections {
     pub(crate) polls: AtomicU64,
     /// Event streams that were ever opened.
     pub(crate) streams_opened: AtomicU64,
+    /// Event streams that have ended.
+    pub(crate) endings: Endings,
 }
 
 impl App {
@@ -118,6 +123,7 @@ impl App {
             gzip: config.stream.gzip,
             retry: config.stream.retry,
             max_age: config.stream.max_age,
+            slow_after: config.stream.slow_after,
             token_warning_ms: u64::try_from(config.stream.token_warning.as_millis())
                 .unwrap_or(u64::MAX),
         };

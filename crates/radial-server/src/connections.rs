@@ -325,6 +325,12 @@ impl Connection {
         inner.told.as_ref()?.orders.closing.map(|(_, since)| since)
     }
 
+    /// Why it was told to say goodbye, if it was.
+    pub(crate) fn closing_reason(&self) -> Option<GoodbyeReason> {
+        let inner = self.inner();
+        inner.told.as_ref()?.orders.closing.map(|(reason, _)| reason)
+    }
+
     /// Ends its socket, whatever it is doing.
     pub(crate) fn cut(&self) {
         let mut inner = self.inner();

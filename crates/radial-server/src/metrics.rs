@@ -24,6 +24,7 @@ pub(crate) fn text(app: &App) -> String {
         polls: connections.polls.load(Ordering::Relaxed),
         streams: connections.streams.load(Ordering::Relaxed),
         streams_opened: connections.streams_opened.load(Ordering::Relaxed),
+        endings: connections.endings.tallies(),
         usage: app.hub.usage(),
         backlog: app.hub.backlog(),
         timeline_bytes: app.hub.timeline_memory().used_bytes() as u64,
@@ -58,6 +59,7 @@ struct Snapshot {
     polls: u64,
     streams: u64,
     streams_opened: u64,
+    endings: Vec<(&'static str, u64)>,
     usage: Usage,
     backlog: Backlog,
     timeline_bytes: u64,
@@ -71,6 +73,17 @@ struct Snapshot {
 }
 
 impl Snapshot {
+    /// What is open, and what has ended.
+    fn encode_open(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        gauge(encoder, "sockets", "Open TCP connections.", self.sockets)?;
+        gauge(encoder, "polls", "Long polls that wait.", self.polls)?;
+        gauge(encoder, "connections", "Open event streams.", self.streams)?;
+        let help = "Event streams ever opened.";
+        counter(encoder, "connections_opened", help, self.streams_opened)?;
+        let help = "Event streams that have ended, by reason.";
+        counters(encoder, "connections_ended", help, "reason", &self.endings)
+    }
+
     /// What the edge refused, forgot and renewed.
     fn edge(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         counters(
@@ -105,15 +118,7 @@ impl Collector for Snapshot {
             "1 if the hub takes and gives events.",
             u64::from(self.ready),
         )?;
-        gauge(&mut encoder, "sockets", "Open TCP connections.", self.sockets)?;
-        gauge(&mut encoder, "polls", "Long polls that wait.", self.polls)?;
-        gauge(&mut encoder, "connections", "Open event streams.", self.streams)?;
-        counter(
-            &mut encoder,
-            "connections_opened",
-            "Event streams ever opened.",
-            self.streams_opened,
-        )?;
+        self.encode_open(&mut encoder)?;
         counters(
             &mut encoder,
             "published_events",

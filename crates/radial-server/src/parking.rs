@@ -17,8 +17,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::StreamSettings;
 
-/// A socket that takes nothing for so long is closed (protocol §5).
-pub(crate) const SLOW: Duration = Duration::from_mins(1);
 /// How often parked connections are looked over at most and at least; in between, so often that
 /// no sign of life is late by more than a part of its interval.
 const SWEEP_MIN: Duration = Duration::from_millis(5);
@@ -43,8 +41,8 @@ impl Parking {
     pub(crate) fn start(hub: &Arc<Hub>, settings: &StreamSettings) -> io::Result<Self> {
         let (now, uptime, count) = (hub.runtime().clone(), hub.runtime().clone(), Arc::clone(hub));
         let settings = WorkerSettings {
-            slow_after: SLOW,
-            sweep: (settings.heartbeat.min(settings.max_age) / SWEEP_PART)
+            slow_after: settings.slow_after,
+            sweep: (settings.heartbeat.min(settings.max_age).min(settings.slow_after) / SWEEP_PART)
                 .clamp(SWEEP_MIN, SWEEP_MAX),
             now: Arc::new(move || now.now()),
             uptime: Arc::new(move || uptime.uptime()),

@@ -61,6 +61,16 @@ pub async fn connect(
     trusted: &[&TestCertificate],
     protocols: &[&str],
 ) -> Result<TlsStream<TcpStream>> {
+    connect_on(TcpStream::connect(address).await?, host, trusted, protocols).await
+}
+
+/// The same on a connection that is open.
+pub async fn connect_on(
+    socket: TcpStream,
+    host: &str,
+    trusted: &[&TestCertificate],
+    protocols: &[&str],
+) -> Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     for certificate in trusted {
         roots.add(certificate.der.clone())?;
@@ -72,10 +82,7 @@ pub async fn connect(
         .with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     let host = ServerName::try_from(host.to_owned())?;
-    let work = async {
-        let socket = TcpStream::connect(address).await?;
-        TlsConnector::from(Arc::new(config)).connect(host, socket).await
-    };
+    let work = TlsConnector::from(Arc::new(config)).connect(host, socket);
     Ok(timeout(PATIENCE, work).await.context("no handshake in time")??)
 }
 

@@ -135,6 +135,8 @@ pub struct Stream {
     pub max_age: Duration,
     /// How long before its end a credential is told of. Default 1 minute; 0 to 1 day.
     pub token_warning: Duration,
+    /// A connection that takes nothing for so long is closed. Default 1 minute; 1 s to 1 hour.
+    pub slow_after: Duration,
     /// Whether event streams are compressed for clients that take that. Default true.
     pub gzip: bool,
 }
@@ -259,6 +261,7 @@ impl Default for Stream {
             retry: Duration::from_secs(2),
             max_age: Duration::from_hours(1),
             token_warning: Duration::from_mins(1),
+            slow_after: Duration::from_mins(1),
             gzip: true,
         }
     }

@@ -18,7 +18,7 @@ use radial_protocol::names::Id;
 use radial_protocol::{Code, Problem};
 
 use self::held::Held;
-pub(crate) use self::held::{End, socket_cut};
+pub(crate) use self::held::{End, Endings, socket_cut};
 pub(crate) use self::rest::{AtRest, Awake};
 use super::POLLING;
 use crate::app::App;

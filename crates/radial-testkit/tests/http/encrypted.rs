@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use radial_testkit::tls::{TestCertificate, connect};
+use radial_testkit::tls::{TestCertificate, connect_on};
 use radial_testkit::websocket::{Received, WebSocket};
 use radial_testkit::wire::{follow, head, read_until};
 use radial_testkit::{PATIENCE, Stream, TestServer};
@@ -16,14 +16,14 @@ use tokio_rustls::client::TlsStream;
 const PATH: &str = "/api/sse/events";
 
 /// A hub that speaks TLS only, and its certificate.
-struct Encrypted {
-    hub: TestServer,
+pub(crate) struct Encrypted {
+    pub(crate) hub: TestServer,
     certificate: TestCertificate,
     _folder: tempfile::TempDir,
 }
 
 impl Encrypted {
-    async fn start(more: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(more: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let certificate = TestCertificate::new("localhost").unwrap();
         let (file, key) = certificate.write(folder.path(), "one").unwrap();
@@ -34,9 +34,13 @@ impl Encrypted {
         Self { hub, certificate, _folder: folder }
     }
 
-    async fn connect(&self) -> TlsStream<TcpStream> {
+    pub(crate) async fn connect(&self) -> TlsStream<TcpStream> {
+        self.connect_on(TcpStream::connect(self.hub.address()).await.unwrap()).await
+    }
+
+    pub(crate) async fn connect_on(&self, socket: TcpStream) -> TlsStream<TcpStream> {
         let trusted = [&self.certificate];
-        connect(self.hub.address(), "localhost", &trusted, &["http/1.1"]).await.unwrap()
+        connect_on(socket, "localhost", &trusted, &["http/1.1"]).await.unwrap()
     }
 
     async fn stream(&self, query: &str, headers: &[(&str, &str)]) -> Stream {
@@ -68,7 +72,7 @@ impl Encrypted {
     }
 
     /// Publishes events of so many bytes.
-    async fn publish(&self, count: usize, bytes: usize) {
+    pub(crate) async fn publish(&self, count: usize, bytes: usize) {
         let event = json!({"eventType": "user.updated",
             "eventData": {"userId": "u", "more": "x".repeat(bytes)}});
         let answer = self.ask("POST", PATH, &json!(vec![event; count]).to_string()).await;
@@ -76,11 +80,21 @@ impl Encrypted {
     }
 
     /// Waits until the metrics say so.
-    async fn told(&self, line: &str) {
-        let work = async {
-            while !self.ask("GET", "/metrics", "").await.lines().any(|found| found == line) {}
-        };
+    pub(crate) async fn told(&self, line: &str) {
+        let work = async { while !self.says(line).await {} };
         timeout(PATIENCE, work).await.unwrap_or_else(|_| panic!("no {line} in time"));
+    }
+
+    /// Whether the metrics say so.
+    pub(crate) async fn says(&self, line: &str) -> bool {
+        self.ask("GET", "/metrics", "").await.lines().any(|found| found == line)
+    }
+
+    /// What the metrics say of this.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let answer = self.ask("GET", "/metrics", "").await;
+        let found = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        found.unwrap_or_else(|| panic!("no {name}: {answer}")).parse().unwrap()
     }
 }
 

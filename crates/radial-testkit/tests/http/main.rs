@@ -33,6 +33,7 @@ mod poll;
 mod presence;
 mod requests;
 mod routed;
+mod stalled;
 mod stream;
 mod strings;
 mod subscriptions;

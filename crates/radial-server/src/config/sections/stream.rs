@@ -35,6 +35,13 @@ pub(super) const SECTION: Section = Section {
             "2m",
         ),
         option(
+            "stream.slow_after",
+            duration(|c| &mut c.stream.slow_after, secs(1), Duration::from_hours(1)),
+            "A connection that takes nothing for so long is closed; its client comes back to where \
+             it was.",
+            "20s",
+        ),
+        option(
             "stream.gzip",
             Kind::Boolean(|c| &mut c.stream.gzip),
             "Whether event streams are compressed for clients that take gzip. Each event is \

@@ -1,7 +1,7 @@
 //! What an open connection holds from its first moment to its last, whoever has it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use radial_hub::{AtOnce, Subscription};
 use radial_protocol::Offset;
@@ -30,7 +30,22 @@ pub(crate) enum End {
 }
 
 impl End {
-    /// Its name in the log.
+    /// Each that has a name of its own.
+    const ALL: [Self; 11] = [
+        Self::Client,
+        Self::Slow,
+        Self::Violation,
+        Self::Refused,
+        Self::Error,
+        Self::Goodbye(GoodbyeReason::Drain),
+        Self::Goodbye(GoodbyeReason::Disabled),
+        Self::Goodbye(GoodbyeReason::Revoked),
+        Self::Goodbye(GoodbyeReason::Expired),
+        Self::Goodbye(GoodbyeReason::Replaced),
+        Self::Goodbye(GoodbyeReason::Age),
+    ];
+
+    /// Its name in the log and in metrics.
     const fn as_str(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -40,6 +55,25 @@ impl End {
             Self::Error => "error",
             Self::Goodbye(reason) => reason.as_str(),
         }
+    }
+}
+
+/// How many connections have ended, by the reason.
+#[derive(Debug, Default)]
+pub(crate) struct Endings([AtomicU64; End::ALL.len()]);
+
+impl Endings {
+    fn count(&self, end: End) {
+        let mut all = End::ALL.iter().zip(&self.0);
+        if let Some((_, count)) = all.find(|(other, _)| other.as_str() == end.as_str()) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The counts with the names of their reasons.
+    pub(crate) fn tallies(&self) -> Vec<(&'static str, u64)> {
+        let all = End::ALL.iter().zip(&self.0);
+        all.map(|(end, count)| (end.as_str(), count.load(Ordering::Relaxed))).collect()
     }
 }
 
@@ -83,6 +117,16 @@ impl Held {
         self.end.is_some()
     }
 
+    /// Why it has ended, now that it has.
+    fn reason(&self) -> End {
+        // Whoever does not take the goodbye is cut without it.
+        let unsaid = || match self.entry.closing_reason() {
+            None if self.app.cut.is_cancelled() => Some(GoodbyeReason::Drain),
+            reason => reason,
+        };
+        self.end.or_else(|| unsaid().map(End::Goodbye)).unwrap_or(End::Client)
+    }
+
     /// Notes how far it has come.
     pub(super) fn moved_to(&self, place: Offset) {
         self.entry.moved_to(place);
@@ -103,10 +147,12 @@ impl Drop for Held {
             self.app.connections.sockets.fetch_sub(1, Ordering::Relaxed);
         }
         self.app.connections.streams.fetch_sub(1, Ordering::Relaxed);
+        let end = self.reason();
+        self.app.connections.endings.count(end);
         tracing::debug!(
             connection = %self.entry.id,
             tenant = %self.entry.grants().tenant,
-            reason = self.end.unwrap_or(End::Client).as_str(),
+            reason = end.as_str(),
             offset = self.entry.place(),
             delivered = self.entry.delivered(),
             "disconnected"

@@ -2,6 +2,7 @@
 //! a worker has it while it only follows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use radial_fanout::{Ended, Resident, Returned, Spot, Tally, Why};
@@ -12,7 +13,6 @@ use tokio::time::timeout;
 use super::encoding::{LAST_CHUNK, chunk, encoding};
 use super::{Form, SseStream};
 use crate::connections::SocketCut;
-use crate::parking::SLOW;
 use crate::socket::Socket;
 use crate::transport::life::{AtRest, Awake, End, socket_cut};
 use crate::transport::linger::linger;
@@ -34,12 +34,13 @@ impl SseStream {
     }
 
     async fn drive(mut self: Box<Self>, mut socket: Socket, mut out: Vec<u8>) {
+        let slow_after = self.life.app().stream.slow_after;
         loop {
             chunk(&self.due_now(), &mut out);
             if self.life.has_ended() {
                 out.extend_from_slice(LAST_CHUNK);
             }
-            if let Err(reason) = write(&mut socket, &out).await {
+            if let Err(reason) = write(&mut socket, &out, slow_after).await {
                 return self.life.ended(reason);
             }
             out.clear();
@@ -104,15 +105,15 @@ impl Resident for AtRest<Form> {
 }
 
 /// Writes everything, or says why the stream ends.
-async fn write(socket: &mut Socket, mut bytes: &[u8]) -> Result<(), End> {
+async fn write(socket: &mut Socket, mut bytes: &[u8], slow_after: Duration) -> Result<(), End> {
     while !bytes.is_empty() {
-        match timeout(SLOW, socket.write_buf(&mut bytes)).await {
+        match timeout(slow_after, socket.write_buf(&mut bytes)).await {
             Ok(Ok(written)) if written > 0 => {}
             Ok(_) => return Err(End::Client),
             Err(_) => return Err(End::Slow),
         }
     }
-    match timeout(SLOW, socket.flush()).await {
+    match timeout(slow_after, socket.flush()).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(End::Client),
         Err(_) => Err(End::Slow),

@@ -87,7 +87,8 @@ pub(super) fn message_bytes_max(app: &App) -> usize {
 
 /// Serves a WebSocket until it ends or rests.
 pub(crate) async fn serve(app: Arc<App>, handshake: Handshake, upgraded: Upgraded) {
-    let wire = Wire::new(upgraded, handshake.deflate, message_bytes_max(&app));
+    let (most, slow_after) = (message_bytes_max(&app), app.stream.slow_after);
+    let wire = Wire::new(upgraded, handshake.deflate, most, slow_after);
     let cut = handshake.socket.clone();
     let session = Session::new(Arc::clone(&app), Box::new(handshake));
     let bare_until = Instant::now() + BARE;

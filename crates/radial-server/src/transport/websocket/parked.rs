@@ -77,7 +77,8 @@ impl Resident for AtRest<Box<Handshake>> {
             let Ok((socket, unwritten)) = Socket::back(outlet, unwritten, is_readable) else {
                 return;
             };
-            let wire = Wire::of(socket, handshake.deflate, most, unwritten, is_readable);
+            let (slow_after, left) = (app.stream.slow_after, (unwritten, is_readable));
+            let wire = Wire::of(socket, handshake.deflate, most, slow_after, left);
             let session = Session::going_on(Arc::clone(&app), handshake, life);
             let (cut, bare_until) = (Some(cut), Instant::now());
             Box::new(WebSocket { app, session, wire, cut, bare_until }).serve().await;

@@ -12,7 +12,6 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::outgoing;
 use crate::http::lent::Lent;
-use crate::parking::SLOW;
 use crate::socket::Socket;
 
 /// What one read takes at most.
@@ -49,10 +48,17 @@ pub(super) struct Wire {
     leaving: Vec<Bytes>,
     /// The socket has something that has not been read.
     is_readable: bool,
+    /// How long it may take nothing.
+    slow_after: Duration,
 }
 
 impl Wire {
-    pub(super) fn new(io: Upgraded, deflate: Option<Deflate>, message_bytes_max: usize) -> Self {
+    pub(super) fn new(
+        io: Upgraded,
+        deflate: Option<Deflate>,
+        message_bytes_max: usize,
+        slow_after: Duration,
+    ) -> Self {
         let (io, arrived) = match io.downcast::<TokioIo<Lent>>() {
             Ok(parts) => {
                 let socket = parts.io.into_inner().into_inner();
@@ -61,7 +67,7 @@ impl Wire {
             Err(other) => (Io::Other(Box::new(TokioIo::new(other))), BytesMut::new()),
         };
         let decoder = Decoder::new(message_bytes_max, deflate.is_some());
-        Self { io, deflate, decoder, arrived, leaving: Vec::new(), is_readable: false }
+        Self { io, deflate, decoder, arrived, leaving: Vec::new(), is_readable: false, slow_after }
     }
 
     /// The wire of a socket that somebody else had; what he could not write goes first.
@@ -69,15 +75,15 @@ impl Wire {
         socket: Socket,
         deflate: Option<Deflate>,
         message_bytes_max: usize,
-        unwritten: Bytes,
-        is_readable: bool,
+        slow_after: Duration,
+        (unwritten, is_readable): (Bytes, bool),
     ) -> Self {
         let leaving = if unwritten.is_empty() { Vec::new() } else { vec![unwritten] };
         let decoder = Decoder::new(message_bytes_max, deflate.is_some());
         // Under TLS what was there has been read, and need not be anything for this side.
         let is_readable = is_readable && !socket.is_encrypted();
         let (io, arrived) = (Io::Own(socket), BytesMut::new());
-        Self { io, deflate, decoder, arrived, leaving, is_readable }
+        Self { io, deflate, decoder, arrived, leaving, is_readable, slow_after }
     }
 
     /// Whether it is a socket of the hub's own with nothing on its way.
@@ -169,7 +175,7 @@ impl Wire {
                     Io::Other(io) => io.write_buf(&mut rest).await,
                 }
             };
-            match tokio::time::timeout(SLOW, write).await {
+            match tokio::time::timeout(self.slow_after, write).await {
                 Ok(Ok(written)) if written > 0 => {}
                 Ok(_) => return Err(Broken::Gone),
                 Err(_) => return Err(Broken::Slow),
@@ -181,7 +187,7 @@ impl Wire {
                 Io::Other(io) => io.flush().await,
             }
         };
-        match tokio::time::timeout(SLOW, flush).await {
+        match tokio::time::timeout(self.slow_after, flush).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Broken::Gone),
             Err(_) => Err(Broken::Slow),
