@@ -10,12 +10,10 @@ import type { Host } from './host.js';
 import { createIntake } from './intake.js';
 import { settingsOf } from './settings.js';
 import { isOnline, isOpen, stateOf, statsOf } from './status.js';
-import { createSubscription, type Subscription } from './subscription.js';
+import { createSubscription, listOf, type Subscription } from './subscription.js';
 import { createSeat } from './tab-seat.js';
 import type * as T from './types.js';
 import { filterOf, wishOf } from './wish.js';
-
-const listOf = (one: string | readonly string[]) => (typeof one === 'string' ? [one] : one);
 
 /**
  * Creates a client. Nothing happens before `connect()`: creating one is safe on a server and in a
@@ -54,14 +52,14 @@ function clientOf(options: T.ClientOptions<any>): T.RealtimeClient<any> {
     queued: () => [...subscriptions].reduce((sum, one) => sum + one.queued, 0),
     filter: () => filterOf(options, subscriptions),
     wish: () => wishOf(options, [host.filter(), ...(seat.tabs?.wants() ?? [])]),
-    /** The subscriptions that still want something from before the connection's place. */
-    additions: () => [...subscriptions].filter((one) => one.start),
+    older: () => [...subscriptions].filter((one) => one.start),
     received(frame) {
       seat.tabs?.passOn(frame);
       host.frame(frame);
-      if (frame.name === 'hello') seat.tabs?.announce();
     },
     refitted: () => seat.tabs?.announce(),
+    shown: () =>
+      void import('./older.js').then(({ readOlder }) => readOlder(host)).catch(host.failed),
     changed(before, { type }) {
       const { machine } = connection;
       const { counters } = intake;
@@ -83,8 +81,8 @@ function clientOf(options: T.ClientOptions<any>): T.RealtimeClient<any> {
       emit(name, value);
     },
     frame: (frame) => deliverFrame(frame, host, use),
-    deliver: (event) => deliver(event, host, use),
-    dispatch: (event) => dispatch(event, subscriptions, host),
+    deliver: (event, only) => deliver(event, only, host, use),
+    dispatch: (event, only) => dispatch(event, only, subscriptions, host),
     gap(gap) {
       intake.counters.gaps += 1;
       host.emit('gap', gap);
@@ -111,9 +109,9 @@ function clientOf(options: T.ClientOptions<any>): T.RealtimeClient<any> {
         seat.tabs?.want();
       });
     },
-    follow(leader) {
+    follow(leader, live) {
       seat.led = leader;
-      host.live = isOpen(leader);
+      host.live = live && isOpen(leader);
       show();
     },
     failed: (error) => emit('error', error),

@@ -21,7 +21,7 @@ import { words, type Filter } from './pattern.js';
 import { newId, type Settings, type TokenReason } from './settings.js';
 import { loadTransport, type TransportClass } from './transport/load.js';
 import type { End, StreamRequest } from './transport/transport.js';
-import type { Frame, Gap, WireEvent } from './wire.js';
+import type { Frame } from './wire.js';
 
 /** What the application wants to receive. */
 export interface Wish extends Filter {
@@ -29,31 +29,19 @@ export interface Wish extends Filter {
   start: Readonly<Record<string, string>>;
 }
 
-/** What a subscription adds from a place before the connection's own. */
-export interface Addition {
-  readonly channels: readonly string[] | undefined;
-  readonly types: readonly string[];
-  /** Where it goes on, as a query parameter; undefined once it has everything from before. */
-  start: Readonly<Record<string, string>> | undefined;
-  /** The link that was asked for it. */
-  asked?: object | undefined;
-  /** How many requests about it brought nothing since one that did. */
-  unanswered?: number;
-}
-
 export interface ConnectionOwner {
   readonly settings: Settings;
   readonly intake: Intake;
-  /** What the connection asks for, without the additions. */
+  /** What the connection asks for. */
   wish(): Wish;
-  additions(): readonly Addition[];
+  /** What still wants something from before it was shown. */
+  older(): readonly unknown[];
   /** A frame of the connection that came for the first time. */
   received(frame: Frame): void;
   /** The open connection has another filter now. */
   refitted(): void;
-  /** An event of an addition, from before the connection's place. */
-  deliver(event: WireEvent): void;
-  gap(gap: Gap): void;
+  /** The open connection shows all that is wanted. */
+  shown(): void;
   /** The machine made a step. */
   changed(before: Machine, event: MachineEvent): void;
 }
@@ -111,7 +99,7 @@ export function createConnection(host: ConnectionOwner, online: boolean): Connec
         if (intake.take(frame, true)) host.received(frame);
       },
       ended(end) {
-        connection.main = null;
+        drop();
         send(end);
       },
     },
@@ -169,6 +157,12 @@ export function createConnection(host: ConnectionOwner, online: boolean): Connec
     connection.nextRetryAt = null;
     attempt.abort();
     connection.main?.close();
+    drop();
+  }
+
+  function drop(): void {
+    // What was not answered may reach the hub late, and must not replace what follows it.
+    if (connection.main?.isOpen === false) connection.clientId = newId();
     connection.main = null;
   }
 
@@ -203,7 +197,7 @@ export function createConnection(host: ConnectionOwner, online: boolean): Connec
     // An attempt that is only being prepared asks for the wish itself.
     if (!link) return;
     const isSame = words(link.request) === words(host.wish());
-    if (isSame && host.additions().length === 0) return link.narrowing?.clear();
+    if (isSame && host.older().length === 0) return link.narrowing?.clear();
     import('./stream-requests.js').then(
       ({ fit }) => fit(link, connection, host),
       () => void (isSame || open('connect')),

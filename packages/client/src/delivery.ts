@@ -2,19 +2,26 @@
 import type { HubEvent } from './events.js';
 import type { Extras } from './extras.js';
 import type { Host } from './host.js';
+import type { Subscription } from './subscription.js';
 import type { ClientEvents } from './types.js';
 import type { Frame, WireEvent } from './wire.js';
 
 /**
  * Gives an event to who wants it.
+ * @param only as in `dispatch`
  * @param use does something with what a client loads on demand
  */
-export function deliver(wire: WireEvent, host: Host, use: (act: (extras: Extras) => void) => void) {
+export function deliver(
+  wire: WireEvent,
+  only: Subscription | undefined,
+  host: Host,
+  use: (act: (extras: Extras) => void) => void,
+) {
   const event = wire as HubEvent;
-  const done = host.dispatch(event);
+  const done = host.dispatch(event, only);
   host.emit('event', event);
-  // The leader acknowledges for all tabs: they are one session.
-  if (!event.ack || host.options.acks === 'manual' || host.seat.led) return;
+  // The leader acknowledges for all tabs what it gets for all: they are one session.
+  if (!event.ack || host.options.acks === 'manual' || (host.seat.led && !only)) return;
   const acknowledge = () => use((extras) => extras.ack(event.eventId));
   void Promise.resolve(done).then((ok) => ok && acknowledge());
 }
@@ -44,7 +51,10 @@ export function deliverFrame(
         .then(({ renew }) => renew(connection, settings))
         .catch(failed);
   }
-  if (name === 'live') host.live = true;
+  if (name === 'live') {
+    host.live = true;
+    host.refilter();
+  }
   host.emit(name as keyof ClientEvents, data as never);
 }
 

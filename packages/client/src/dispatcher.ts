@@ -24,10 +24,12 @@ const checkLater = (event: HubEvent, schema: StandardSchema, host: Host) =>
 
 /**
  * Gives an event to every handler that wants it.
- * @returns a promise if any of them did not finish at once; it gives false if one failed
+ * @param only the one subscription that it is for, because nobody else wants it from so early
+ * @returns a promise if any of them did not finish at once; it gives false if one failed or waits
  */
 export function dispatch(
   wire: WireEvent,
+  only: Subscription | undefined,
   subscriptions: ReadonlySet<Subscription>,
   host: Host,
 ): boolean | Promise<boolean> {
@@ -36,12 +38,12 @@ export function dispatch(
   event.data = wire.eventData;
   const schema = host.options.schemas?.[type];
   const valid = schema && (check ?? checkLater)(event, schema, host);
-  const results = [...subscriptions]
+  const results = [...(only ? [only] : subscriptions)]
     .filter(
       ({ types, channels }) =>
         anyCovers(types, type) && (!channels || anyCovers(channels, event.channel)),
     )
-    .map((one) => one.push(event, valid));
+    .map((one) => (only || one.isDue(event)) && one.push(event, valid));
   const succeeded = (all: boolean[]) => all.every(Boolean);
   return results.some((one) => one instanceof Promise)
     ? Promise.all(results).then(succeeded)

@@ -14,8 +14,6 @@ export interface Intake {
   cursor: string | null;
   /** The highest offset that was taken, -1 before there is one. */
   offset: number;
-  /** Offsets beyond the highest that a replay has shown; the next connection may bring them again. */
-  readonly ahead: Set<number>;
   readonly counters: Counters;
   /**
    * Takes a frame in.
@@ -28,11 +26,9 @@ export interface Intake {
 export function createIntake(cursor: string | null): Intake {
   const recent = new Set<string>();
   const counters = newCounters();
-  const ahead = new Set<number>();
   const intake: Intake = {
     cursor,
     offset: -1,
-    ahead,
     counters,
     take({ name, data, cursor }, main) {
       if (name === 'event') return takeEvent(data, cursor ?? data.cursor);
@@ -40,10 +36,7 @@ export function createIntake(cursor: string | null): Intake {
         const { to, reason, scope } = data;
         if (to !== null && to === intake.cursor && !main) return false;
         counters.gaps += 1;
-        if (reason === 'epoch' || reason === 'ahead') {
-          intake.offset = -1;
-          ahead.clear();
-        }
+        if (reason === 'epoch' || reason === 'ahead') intake.offset = -1;
         intake.cursor = to ?? intake.cursor;
         // Offsets of another history say nothing about this one.
         if (scope !== 'recent' && reason !== 'retention') recent.clear();
@@ -59,20 +52,15 @@ export function createIntake(cursor: string | null): Intake {
 
   function takeEvent({ offset, eventId }: WireEvent, cursor: string | undefined): boolean {
     counters.received += 1;
-    let isNew = offset === undefined ? !recent.has(eventId) : offset > intake.offset;
+    const isNew = offset === undefined ? !recent.has(eventId) : offset > intake.offset;
     if (isNew) {
       intake.cursor = cursor ?? intake.cursor;
       if (offset === undefined) {
         recent.add(eventId);
         const [oldest] = recent;
         if (recent.size > REMEMBERED) recent.delete(oldest as string);
-      } else {
-        intake.offset = offset;
-        isNew = !ahead.has(offset);
-        ahead.forEach((one) => one <= offset && ahead.delete(one));
-      }
-    }
-    if (!isNew) counters.duplicates += 1;
+      } else intake.offset = offset;
+    } else counters.duplicates += 1;
     return isNew;
   }
 }

@@ -7,7 +7,7 @@ import { RadialError } from './errors.js';
 import type { Settings } from './settings.js';
 import type { TransportClass } from './transport/load.js';
 import type { Answer, End, StreamRequest } from './transport/transport.js';
-import type { Frame, Goodbye, Replay } from './wire.js';
+import type { Frame, Goodbye } from './wire.js';
 
 export interface LinkOwner {
   /** The first frame is there. */
@@ -32,8 +32,6 @@ export interface Link {
   /** The time between two heartbeats, as the hub said. */
   heartbeatMs: number;
   lastByteAt: number;
-  /** Takes what an addition shows from before this stream's place. */
-  onReplay?: (page: Replay) => void;
   /** Waits before the stream is asked for less; cleared with the link. */
   narrowing?: Timer;
   /** Looks at once whether the connection lives; a doubtful one is given one round of grace. */
@@ -100,7 +98,6 @@ export function createLink(
 
   function frame(frame: Frame): void {
     if (link.hasEnded) return;
-    if (frame.name === 'replay') return link.onReplay?.(frame.data);
     if (frame.name === 'hello') {
       link.connectionId = frame.data.connectionId;
       link.heartbeatMs = frame.data.heartbeatMs ?? 0;

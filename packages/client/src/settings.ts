@@ -130,7 +130,7 @@ function absolute(url = '/'): string {
   try {
     return new URL(url, globalThis.location?.href).href.replace(/\/*([?#].*)?$/, '');
   } catch (cause) {
-    throw new RadialError('invalid-url', `“${url}” is no address of a hub.`, { cause });
+    throw new RadialError('invalid-url', `No address of a hub: ${url}`, { cause });
   }
 }
 

@@ -1,7 +1,8 @@
 /** Joins a client with those of other tabs: translates between its parts and `Tabs`. Loaded on demand. */
 import type { Host } from './host.js';
-import { BY_LEADER } from './status.js';
-import { skip } from './stream-requests.js';
+import { readUp } from './older.js';
+import { shows } from './shows.js';
+import { BY_LEADER, isOpen } from './status.js';
 import { Tabs } from './tabs.js';
 
 /** Begins to share; undefined where the platform cannot, and then the client is on its own. */
@@ -12,33 +13,29 @@ export function createSharing(host: Host): Tabs | undefined {
   if (!locks || !Channel) return undefined;
   const { url, tenant = '', userId = '', share = true, startAt = 'now', snapshot = [] } = options;
   const name = [typeof url === 'string' ? url : '', tenant, userId, share].join('|');
-  const own = () => {
-    isFollower = false;
-    // At once, or who waits for the connection would see one that nobody wants.
-    host.seat.led = undefined;
-    host.live = false;
-    connection.send({ type: 'resume', reason: BY_LEADER });
-  };
-  let isFollower = false;
   return new Tabs(
     {
-      want() {
-        // The connection of another tab cannot give what only this one asks for.
-        if (isFollower) host.additions().forEach((one) => skip(one, 'shared', host));
-        return host.filter();
-      },
+      want: () => host.filter(),
       beginsElsewhere: () => startAt !== 'now' || snapshot.length > 0,
       place: () => intake,
-      filter: () => connection.main?.request ?? null,
+      shows: (filter) =>
+        connection.main !== null &&
+        intake.cursor !== null &&
+        shows(connection.main.request, filter),
       state: () => host.state(),
       adopt: (cursor, offset) => void Object.assign(intake, { cursor, offset }),
-      connect: own,
-      follow(state) {
-        host.follow(state);
-        isFollower = true;
-        if (host.additions().length > 0) host.refilter();
+      connect() {
+        // At once, or who waits for the connection would see one that nobody wants.
+        host.seat.led = undefined;
+        host.live &&= isOpen(connection.machine);
+        connection.send({ type: 'resume', reason: BY_LEADER });
+      },
+      follow(state, isWhole) {
+        host.follow(state, isWhole);
         connection.send({ type: 'pause', reason: BY_LEADER });
       },
+      readUp: (signal) => readUp(host, signal),
+      shown: () => void (host.older().length > 0 && host.shown()),
       frame(frame) {
         if (intake.take(frame, true)) host.frame(frame);
       },

@@ -37,7 +37,6 @@ export function stateOf(
   const { status, transport, attempt, online, error } = machine;
   const { led, tabs } = seat;
   const paused = machine.paused.filter((reason) => reason !== BY_LEADER);
-  const role = tabs?.role;
   const idle = status === 'disconnected' || status === 'failed';
   const state = {
     status,
@@ -51,7 +50,7 @@ export function stateOf(
       machine.paused.length === 1 &&
       paused.length === 0 &&
       ({ status: 'connecting', ...led, transport: 'shared' } as const)),
-    role: role === 'leader' || role === 'follower' ? role : ('solo' as const),
+    role: tabs?.role ?? ('solo' as const),
     online,
     paused,
   };

@@ -1,5 +1,4 @@
 /** One handler and what waits for it. */
-import type { Addition } from './connection.js';
 import type { AnyHandler } from './dispatcher.js';
 import type { HubEvent } from './events.js';
 import type { Host } from './host.js';
@@ -17,8 +16,14 @@ export interface BatchOptions {
 /** What a schema said of an event, or will say; undefined where there is none. */
 export type Validity = boolean | Promise<boolean> | undefined;
 
-export interface Subscription extends Addition {
+export interface Subscription {
+  readonly channels: readonly string[] | undefined;
+  readonly types: readonly string[];
   readonly handler: AnyHandler;
+  /** Where it goes on to read what is older, as a query parameter; undefined once it has that. */
+  start: Readonly<Record<string, string>> | undefined;
+  /** Whether an event that comes now is for it at once: not read before, nor too early. */
+  isDue(event: HubEvent): boolean;
   /** Events that this handler has not finished. */
   queued: number;
   /**
@@ -31,6 +36,8 @@ export interface Subscription extends Addition {
 }
 
 const MAX_QUEUED = 10_000;
+
+export const listOf = (one: string | readonly string[]) => (typeof one === 'string' ? [one] : one);
 
 export function createSubscription(
   types: readonly string[],
@@ -54,9 +61,10 @@ export function createSubscription(
     );
   const subscription: Subscription = {
     types,
-    channels: typeof channels === 'string' ? [channels] : channels,
+    channels: channels === undefined ? channels : listOf(channels),
     handler,
     start: startOf(startAt),
+    isDue: () => !subscription.start,
     queued: 0,
     push(event, valid) {
       if (valid === false) return true;

@@ -1,33 +1,35 @@
 /**
  * One connection for all tabs of a browser. A queued Web Lock elects the leader; it alone has a
- * connection and passes every frame on by a BroadcastChannel. A tab that begins at a place of its
- * own reads up to the leader's by itself first. Whoever takes over goes on at its own place, so
- * that nothing is lost between two leaders; the intake leaves out what comes twice.
+ * connection and passes every frame on by a BroadcastChannel. It says whose wants its stream shows;
+ * a tab that has a place reads up to there by itself first, and keeps what comes meanwhile. Whoever
+ * takes over goes on at its own place, so that nothing is lost between two leaders; the intake
+ * leaves out what comes twice. `docs/older.md` says why that is exact.
  */
 import { createTimer, type Clock, type Timer } from './clock.js';
 import { RadialError } from './errors.js';
-import type { Filter } from './pattern.js';
-import { shows } from './shows.js';
-import { isOpen } from './status.js';
+import { words, type Filter } from './pattern.js';
+import { newId } from './settings.js';
 import type { ConnectionState } from './types.js';
-import { offsetOf, type Frame } from './wire.js';
+import type { Frame } from './wire.js';
 
 /** What the leader is at. */
 interface Here {
   kind: 'here';
-  tab: string;
+  /** Names the time that this tab leads; who leads again begins another one. */
+  reign: string;
   state: ConnectionState;
   error: { code: string; message: string; status: number | undefined } | null;
   cursor: string | null;
   offset: number;
-  filter: Filter | null;
+  /** The tabs whose wants the stream shows, with the words of what each of them wants. */
+  serves: Readonly<Record<string, string>>;
 }
 
 type Message =
   | Here
   | { kind: 'want'; tab: string; filter: Filter }
   | { kind: 'bye'; tab: string }
-  | { kind: 'frame'; tab: string; frame: Frame };
+  | { kind: 'frame'; reign: string; frame: Frame };
 
 export interface TabsOwner {
   /** What this tab wants. */
@@ -35,15 +37,19 @@ export interface TabsOwner {
   /** Whether this tab begins at a place, or with a state, that the leader cannot give. */
   beginsElsewhere(): boolean;
   place(): { cursor: string | null; offset: number };
-  /** The filter of the open connection; null while there is none. */
-  filter(): Filter | null;
+  /** Whether the connection of its own shows this, from a place that is known. */
+  shows(filter: Filter): boolean;
   state(): ConnectionState;
   /** Begins where the leader is. */
   adopt(cursor: string | null, offset: number): void;
-  /** Opens a connection of its own: as the leader, or to catch up. */
+  /** Opens a connection of its own, as the leader. */
   connect(): void;
   /** Closes the connection of its own, and shows the leader's state. */
-  follow(state: ConnectionState): void;
+  follow(state: ConnectionState, isWhole: boolean): void;
+  /** Reads from its own place up to the frames that come now. */
+  readUp(signal: AbortSignal): Promise<void>;
+  /** The frames that come now show all that this tab wants. */
+  shown(): void;
   frame(frame: Frame): void;
   /** The other tabs want something else now. */
   wantsChanged(): void;
@@ -68,22 +74,23 @@ const SHARED = ['event', 'redelivery', 'gap', 'dropped', 'heartbeat', 'config'];
 const isVisible = () => (globalThis.document?.visibilityState ?? 'visible') === 'visible';
 
 export class Tabs {
-  role: 'joining' | 'leader' | 'follower' | 'catching-up' = 'joining';
+  /** A tab that follows nobody yet is still alone. */
+  role: ConnectionState['role'] = 'solo';
+  /** Whether the leader's stream shows all that this tab wants now, and nothing is between. */
+  isServed = false;
   readonly #owner: TabsOwner;
   readonly #platform: TabsPlatform;
   readonly #channel: BroadcastChannel;
   readonly #look: Timer;
   readonly #wants = new Map<string, Filter>();
-  /** Whose frames continue what this tab has. */
-  #leader = '';
-  /** Who was told what this tab wants. */
-  #told = '';
+  /** Whose frames this tab listens to, or by which it leads itself. */
+  #reign = '';
   #queue = new AbortController();
   #release: () => void = () => {};
   #stopped = false;
   #heardAt: number;
-  /** Frames of the leader, while this tab reads up to where they begin. */
-  #held: { leader: string; from: number; state: ConnectionState; frames: Frame[] } | undefined;
+  /** Frames of the leader, while this tab reads up to them. */
+  #reading: { frames: Frame[]; stop: AbortController } | undefined;
 
   constructor(owner: TabsOwner, platform: TabsPlatform) {
     this.#owner = owner;
@@ -99,6 +106,7 @@ export class Tabs {
 
   /** Tells the leader what this tab wants. */
   want(): void {
+    this.isServed = false;
     if (this.role !== 'leader')
       this.#post({ kind: 'want', tab: this.#platform.tab, filter: this.#owner.want() });
   }
@@ -111,8 +119,10 @@ export class Tabs {
   /** A frame of this tab's own connection, the first time that it came. */
   passOn(frame: Frame): void {
     if (this.role === 'leader' && this.#wants.size > 0 && SHARED.includes(frame.name)) {
-      this.#post({ kind: 'frame', tab: this.#platform.tab, frame });
-    } else if (this.role === 'catching-up') this.#tryToFollow();
+      this.#post({ kind: 'frame', reign: this.#reign, frame });
+    }
+    // It has a place now, so that others can go on from there.
+    if (frame.name === 'hello' || frame.name === 'live') this.announce();
   }
 
   /** The leader's state changed. */
@@ -121,15 +131,16 @@ export class Tabs {
     const { cursor, offset } = this.#owner.place();
     const state = this.#owner.state();
     const { error } = state;
+    const served = [...this.#wants].filter(([, filter]) => this.#owner.shows(filter));
     this.#post({
       kind: 'here',
-      tab: this.#platform.tab,
+      reign: this.#reign,
       // An error does not survive the way to another tab; what it says does.
       state: { ...state, error: null },
       error: error && { code: error.code, message: error.message, status: error.status },
       cursor,
       offset,
-      filter: this.#owner.filter(),
+      serves: Object.fromEntries(served.map(([tab, filter]) => [tab, words(filter)])),
     });
   }
 
@@ -155,6 +166,7 @@ export class Tabs {
     if (this.#stopped) return;
     this.#post({ kind: 'bye', tab: this.#platform.tab });
     this.#stopped = true;
+    this.#stopReading();
     this.#look.clear();
     this.#queue.abort();
     this.#release();
@@ -173,8 +185,8 @@ export class Tabs {
     held.catch(() => {
       // Either the wait was given up here, or another tab took the lock because this one was silent.
       if (this.#stopped || this.role !== 'leader') return;
-      this.role = 'joining';
-      this.#leader = '';
+      this.role = 'solo';
+      this.#reign = '';
       this.#heardAt = this.#platform.clock.now();
       this.#queueUp({ signal: this.#queue.signal });
       this.want();
@@ -183,13 +195,14 @@ export class Tabs {
   }
 
   #lead(): void {
-    const caughtUp = this.role === 'catching-up';
+    this.#stopReading();
     this.role = 'leader';
-    this.#held = undefined;
+    this.#reign = newId();
+    this.#wants.clear();
     this.#look.clear();
     // Followers of the one before say what they want when they hear of the new one.
     this.announce();
-    if (!caughtUp) this.#owner.connect();
+    this.#owner.connect();
   }
 
   #receive(message: Message): void {
@@ -198,10 +211,14 @@ export class Tabs {
     if (message.kind === 'here') this.#hear(message);
     if (message.kind !== 'frame') return;
     this.#heardAt = this.#platform.clock.now();
-    if (this.role === 'follower' && message.tab === this.#leader) this.#owner.frame(message.frame);
-    const held = this.#held;
-    if (held?.leader === message.tab && held.frames.push(message.frame) > MAX_HELD)
-      this.#held = undefined;
+    if (message.reign !== this.#reign) return;
+    if (this.role === 'follower') return this.#owner.frame(message.frame);
+    const reading = this.#reading;
+    // Too many: it begins again with the leader's next word.
+    if (reading && reading.frames.push(message.frame) > MAX_HELD) {
+      this.#stopReading();
+      this.want();
+    }
   }
 
   #serve(message: Message): void {
@@ -214,61 +231,52 @@ export class Tabs {
 
   #hear(here: Here): void {
     this.#heardAt = this.#platform.clock.now();
-    const { tab, cursor, offset, filter, error } = here;
-    const state = {
-      ...here.state,
-      error: error && new RadialError(error.code, error.message, error),
-    };
-    const covered = filter !== null && shows(filter, this.#owner.want());
-    if (!covered && filter !== null && this.#told !== tab) {
-      this.#told = tab;
+    if (here.reign !== this.#reign) {
+      this.#stopReading();
+      this.#reign = here.reign;
+      this.role = 'solo';
       this.want();
     }
-    const from = reached({ cursor, offset });
-    if (this.role !== 'catching-up' && tab !== this.#leader && !this.#join(here, from)) return;
-    if (this.role === 'follower') return this.#owner.follow(state);
-    if (this.#held?.leader !== tab) this.#held = undefined;
-    if (covered && cursor !== null) this.#held ??= { leader: tab, from, state, frames: [] };
-    if (this.#held) this.#held.state = state;
-    this.#tryToFollow();
+    this.isServed = here.serves[this.#platform.tab] === words(this.#owner.want());
+    if (this.role === 'solo' && this.isServed && !this.#reading) this.#join(here);
+    this.#show(here);
   }
 
-  /** Decides how to go on with a leader that is new to this tab; false if that is not known yet. */
-  #join({ tab, cursor, offset }: Here, from: number): boolean {
-    const place = this.#owner.place();
-    const fromNow = place.cursor === null && !this.#owner.beginsElsewhere();
-    // A leader without a place begins somewhere: only then it is clear whether something is between.
-    if (cursor === null) return false;
-    if (fromNow) this.#owner.adopt(cursor, offset);
-    if (fromNow || reached(place) >= from) {
+  /** Shows the leader's state, and whether all that this tab wants comes from it. */
+  #show({ state, error }: Here): void {
+    const isWhole = this.role === 'follower';
+    const shown = error && new RadialError(error.code, error.message, error);
+    this.#owner.follow({ ...state, error: shown }, isWhole);
+    this.isServed &&= isWhole;
+    if (this.isServed) this.#owner.shown();
+  }
+
+  /** Follows a leader whose frames show from now on what this tab wants. */
+  #join(here: Here): void {
+    const { cursor, offset } = here;
+    if (this.#owner.place().cursor === null && !this.#owner.beginsElsewhere()) {
       this.role = 'follower';
-      this.#leader = tab;
-    } else {
-      this.role = 'catching-up';
-      this.#leader = '';
-      this.#owner.connect();
+      return this.#owner.adopt(cursor, offset);
     }
-    this.want();
-    return true;
+    const reading = (this.#reading = { frames: [] as Frame[], stop: new AbortController() });
+    // Its own connection moves its place no more.
+    this.#show(here);
+    void this.#owner.readUp(reading.stop.signal).then(() => {
+      if (this.#reading !== reading) return;
+      this.#reading = undefined;
+      this.role = 'follower';
+      for (const frame of reading.frames) this.#owner.frame(frame);
+      // The leader says where it is, which may have changed.
+      this.want();
+    });
   }
 
-  /** Follows as soon as its own stream has come to where the held frames begin. */
-  #tryToFollow(): void {
-    const held = this.#held;
-    if (!held || !isOpen(this.#owner.state())) return;
-    if (reached(this.#owner.place()) < held.from) return;
-    this.role = 'follower';
-    this.#leader = held.leader;
-    this.#held = undefined;
-    this.#owner.follow(held.state);
-    for (const frame of held.frames) this.#owner.frame(frame);
+  #stopReading(): void {
+    this.#reading?.stop.abort();
+    this.#reading = undefined;
   }
 
   #post(message: Message): void {
     this.#channel.postMessage(message);
   }
 }
-
-/** How far a place is, as a number; where that cannot be told, a tab keeps its own stream. */
-const reached = ({ cursor, offset }: { cursor: string | null; offset: number }): number =>
-  Math.max(offset, offsetOf(cursor) ?? (cursor === null ? -1 : Infinity));

@@ -136,10 +136,8 @@ export interface SubscribeOptions {
   /** Only events of these channels (names or patterns); the connection is widened to them. */
   channels?: string | readonly string[];
   /**
-   * Where what the connection does not show yet begins. It comes first, in order and once; what the
-   * connection shows already is not shown again. Over polling, and in a tab that another one
-   * connects, there is a `gap` with the reason `transport` or `shared`, and the subscription begins
-   * now. Default `now`.
+   * Where this subscription begins. Its handler gets everything from there on, in order and once,
+   * whatever other handlers had already. What cannot be had is told by a `gap`. Default `now`.
    */
   startAt?: StartAt;
   /** Give the handler lists: every 50 ms, or as said. */

@@ -78,13 +78,6 @@ export interface Dropped {
   reason: string;
 }
 
-/** A page of what an addition to the filter shows from before the place of the stream. */
-export interface Replay {
-  events: readonly WireEvent[];
-  gaps?: readonly Gap[];
-  done: boolean;
-}
-
 export interface Goodbye {
   reason:
     'drain' | 'disabled' | 'revoked' | 'expired' | 'slow' | 'replaced' | 'age' | (string & {});
@@ -102,7 +95,6 @@ export interface FrameData {
   gap: Gap;
   dropped: Dropped;
   redelivery: { attempt: number; event: WireEvent };
-  replay: Replay;
   config: { flags?: Record<string, unknown>; polling?: PollingPolicy };
   token: { expiresInMs: number };
   goodbye: Goodbye;

@@ -12,12 +12,12 @@ export function startOf(startAt: StartAt = 'now'): Record<string, string> | unde
   return { lastEventId: startAt.cursor };
 }
 
-/** What this tab wants, without the additions, which are asked for one by one. */
+/** What this tab wants. */
 export function filterOf(
   { channels = ['main'], types = [] }: ClientOptions<any>,
   subscriptions: ReadonlySet<Subscription>,
 ): Filter {
-  const all = [...subscriptions].filter((one) => !one.start);
+  const all = [...subscriptions];
   const wanted = simplify([...types, ...all.flatMap((one) => one.types)]);
   return {
     channels: simplify([...channels, ...all.flatMap((one) => one.channels ?? [])]),

@@ -1,5 +1,5 @@
 /** Watches a client: what came, in order, and waiting for it without sleeping. */
-import type { Gap, HubEvent, RealtimeClient, Status } from '../src/index.js';
+import type { Gap, HubEvent, RealtimeClient, Status, SubscribeOptions } from '../src/index.js';
 
 export interface Witness {
   readonly ids: string[];
@@ -12,7 +12,11 @@ export interface Witness {
 
 const PATIENCE_MS = 15_000;
 
-export function witness(client: RealtimeClient<any>, pattern = '*', channels?: string[]): Witness {
+export function witness(
+  client: RealtimeClient<any>,
+  options: Omit<SubscribeOptions, 'batch'> = {},
+  types = '*',
+): Witness {
   const ids: string[] = [];
   const events: HubEvent[] = [];
   const gaps: Gap[] = [];
@@ -20,13 +24,13 @@ export function witness(client: RealtimeClient<any>, pattern = '*', channels?: s
   const waiting = new Set<() => void>();
   const look = () => waiting.forEach((check) => check());
   client.subscribe(
-    pattern,
+    types,
     (event: HubEvent) => {
       ids.push(event.eventId);
       events.push(event);
       look();
     },
-    channels ? { channels } : {},
+    options,
   );
   client.on('gap', (gap) => {
     gaps.push(gap);

@@ -315,6 +315,7 @@ export function createFakeHub(
         import('../batch.js'),
         import('../extras.js'),
         import('../fallback.js'),
+        import('../older.js'),
         import('../schema.js'),
         import('../sharing.js'),
         import('../stream-requests.js'),

@@ -1,6 +1,6 @@
 /** One open stream of a fake hub, whatever carries it. */
 import type { Clock } from '../clock.js';
-import type { Frame, FrameData, FrameName, Gap, Goodbye, WireEvent } from '../wire.js';
+import type { Frame, FrameData, FrameName, Goodbye, WireEvent } from '../wire.js';
 import { simplify, type Filter } from '../pattern.js';
 import { admits, type FakeLog } from './fake-log.js';
 
@@ -21,12 +21,6 @@ export interface StreamOptions {
   token: string | null;
   heartbeatMs: number;
   onClose(stream: FakeStream): void;
-}
-
-/** Where an addition begins; without either, now. */
-interface Beginning {
-  cursor?: string;
-  lastEventId?: string;
 }
 
 let connections = 0;
@@ -93,15 +87,6 @@ export class FakeStream {
     return sent;
   }
 
-  /** What only an addition shows from a place up to this stream's. */
-  earlier(added: Filter, cursor: string): { events: WireEvent[]; gap: Gap | undefined } {
-    const { log } = this.#options;
-    const { offset, gap } = log.place(cursor);
-    const isNew = (event: WireEvent) =>
-      (event.offset as number) <= this.#offset && admits(added, event) && !this.#admits(event);
-    return { events: log.since(offset).filter(isNew), gap };
-  }
-
   /** Sends an event that has no place. */
   live(event: WireEvent): void {
     if (this.#admits(event)) this.send('event', event);
@@ -120,11 +105,10 @@ export class FakeStream {
   }
 
   /**
-   * Takes subscriptions away, named as they were made, and adds one; what it shows from before
-   * this stream's place comes first.
+   * Takes subscriptions away, named as they were made, and adds one from this stream's place on.
    * @returns whether there was what is to be taken away
    */
-  change(add: (Filter & Beginning) | undefined, remove: readonly Filter[]): boolean {
+  change(add: Filter | undefined, remove: readonly Filter[]): boolean {
     const words = ({ channels, types }: Filter) => JSON.stringify([channels, types]);
     for (const one of remove) {
       const index = this.selections.findIndex((selection) => words(selection) === words(one));
@@ -132,11 +116,6 @@ export class FakeStream {
       this.selections.splice(index, 1);
     }
     if (!add) return true;
-    const cursor = add.lastEventId ?? add.cursor;
-    if (cursor) {
-      const { events, gap } = this.earlier(add, cursor);
-      this.send('replay', { ...(gap && { gaps: [gap] }), events, done: true });
-    }
     const { channels, types } = add;
     this.selections.push({ channels, types });
     return true;

@@ -3,7 +3,7 @@ import { RadialError } from '../errors.js';
 import { createTimer, type Timer } from '../clock.js';
 import { pollingIntervalOf } from '../polling-interval.js';
 import type { Settings } from '../settings.js';
-import type { Gap, PollingPolicy, SnapshotPart, WireEvent } from '../wire.js';
+import type { Frame, Gap, PollingPolicy, SnapshotPart, WireEvent } from '../wire.js';
 import {
   accepted,
   endOfRequest,
@@ -14,7 +14,8 @@ import {
   type Transport,
 } from './transport.js';
 
-interface PollAnswer {
+/** One answer of the hub. */
+export interface PollAnswer {
   events?: WireEvent[];
   cursor: string;
   gap?: Gap;
@@ -28,6 +29,34 @@ interface PollAnswer {
 const LONG_WAIT_S = 25;
 /** A request that broke sooner than this was not cut for being long. */
 const CUT_AFTER_MS = 3_000;
+
+/** Asks once; the hub answers as soon as there is something, or when the wait ends. */
+export async function poll(
+  request: StreamRequest,
+  waitSeconds: number,
+  signal: AbortSignal,
+  settings: Settings,
+): Promise<PollAnswer> {
+  const query = streamQuery(request, settings);
+  query.set('wait', `${waitSeconds}s`);
+  const init = httpRequest(settings, request.token, { accept: 'application/json' });
+  const url = `${request.base}${settings.paths.poll ?? '/api/poll'}?${query}`;
+  const response = await accepted(await settings.fetch(url, { ...init, signal }));
+  const answer = await response.json().catch(() => undefined);
+  if (typeof answer?.cursor !== 'string') {
+    throw new RadialError('wrong-answer', 'Something other than the hub answered the poll.');
+  }
+  return answer;
+}
+
+/** What an answer says of the log, as a stream would say it. */
+export const framesOf = ({ events = [], snapshot = [], cursor, gap }: PollAnswer): Frame[] => [
+  ...(gap ? [{ name: 'gap', data: gap, cursor: gap.to ?? undefined } as const] : []),
+  ...snapshot.map(
+    (data) => ({ name: 'snapshot', data, cursor: data.done ? cursor : undefined }) as const,
+  ),
+  ...events.map((data) => ({ name: 'event', data, cursor: data.cursor }) as const),
+];
 
 /** A loop of polls, never two at a time. */
 export class PollingClient implements Transport {
@@ -80,30 +109,16 @@ export class PollingClient implements Transport {
     }
   }
 
-  async #poll(waitSeconds: number): Promise<PollAnswer> {
-    const settings = this.#settings;
-    const query = streamQuery({ ...this.#request, cursor: this.#cursor }, settings);
-    query.set('wait', `${waitSeconds}s`);
-    const init = httpRequest(settings, this.#request.token, { accept: 'application/json' });
-    const url = `${this.#request.base}${settings.paths.poll ?? '/api/poll'}?${query}`;
-    const { signal } = this.#abort;
-    const response = await accepted(await settings.fetch(url, { ...init, signal }));
-    const answer = await response.json().catch(() => undefined);
-    if (typeof answer?.cursor !== 'string') {
-      throw new RadialError('wrong-answer', 'Something other than the hub answered the poll.');
-    }
-    return answer;
+  #poll(waitSeconds: number): Promise<PollAnswer> {
+    const request = { ...this.#request, cursor: this.#cursor };
+    return poll(request, waitSeconds, this.#abort.signal, this.#settings);
   }
 
   #take(answer: PollAnswer, first: boolean): void {
-    const { events = [], snapshot = [], redeliveries = [], cursor, gap, flags, polling } = answer;
+    const { events = [], redeliveries = [], cursor, flags, polling } = answer;
     const sink = this.#sink;
     this.#cursor = cursor;
-    if (gap) sink.frame({ name: 'gap', data: gap, cursor: gap.to ?? undefined });
-    for (const data of snapshot) {
-      sink.frame({ name: 'snapshot', data, cursor: data.done ? cursor : undefined });
-    }
-    for (const data of events) sink.frame({ name: 'event', data, cursor: data.cursor });
+    framesOf(answer).forEach((frame) => sink.frame(frame));
     for (const data of redeliveries) sink.frame({ name: 'redelivery', data });
     const policy = JSON.stringify([flags, polling]);
     if (policy !== this.#policy && (flags || polling)) {

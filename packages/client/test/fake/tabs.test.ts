@@ -118,6 +118,33 @@ test('a tab that begins at a place of its own reads up to the others, and then f
   expect(late.seen.ids).toEqual(['1', '2', '3', '4']);
 });
 
+test('what comes while a tab reads up to the others is kept, and comes once', async () => {
+  await openTab();
+  emit('1');
+  await hub.advance(10);
+  let answered = () => {};
+  const held = new Promise<void>((resolve) => (answered = resolve));
+  let polls = 0;
+  const late = await openTab({
+    startAt: 'earliest',
+    async fetch(input, init) {
+      const answer = await hub.fetch(input, init);
+      // The first one asks for the head, the second one reads.
+      if (String(input).includes('/api/poll') && (polls += 1) === 2) await held;
+      return answer;
+    },
+  });
+  await hub.advance(10);
+  emit('2', '3');
+  await hub.advance(10);
+  expect(late.seen.ids).toEqual([]);
+  answered();
+  await hub.advance(10);
+  expect(late.seen.ids).toEqual(['1', '2', '3']);
+  expect(late.client.getState().role).toBe('follower');
+  expect(hub.connections).toBe(1);
+});
+
 test('the connection has what every tab wants', async () => {
   const one = await openTab({ channels: ['board:1'] });
   const two = await openTab({ channels: ['board:2'] });
@@ -136,6 +163,40 @@ test('a leader that is refused for good lets another try, and each says why', as
   await hub.advance(100);
   for (const { client } of tabs)
     expect(client.getState()).toMatchObject({ status: 'failed', error: { code: 'forbidden' } });
+});
+
+test('tabs with channels of their own lose nothing, though leaders hang and hubs break', async () => {
+  const random = seeded();
+  const emitted = new Map<string, string[]>();
+  for (let tab = 0; tab < 4; tab += 1) {
+    const own = `board:${tab}`;
+    emitted.set(own, []);
+    await openTab({ channels: [own], startAt: 'earliest' });
+  }
+  const all = [...(channels.open as unknown as Set<{ deaf: boolean }>)];
+  for (let step = 0; step < 200; step += 1) {
+    const channel = pick(random, [...emitted.keys()]);
+    const eventId = String(step);
+    emitted.get(channel)?.push(eventId);
+    hub.emit({ type: 'a.b', channel, eventId });
+    if (random() < 0.05) hub.drop();
+    if (random() < 0.1) pick(random, all).deaf = random() < 0.5;
+    if (random() < 0.05) hub.refuse({ path: '/api/poll', status: 503, code: 'busy', times: 2 });
+    await hub.advance(pick(random, [0, 10, 1_000, 4_000]));
+  }
+  for (const one of all) one.deaf = false;
+  await hub.advance(120_000);
+  const where = `seed ${random.seed}`;
+  expect(
+    tabs.map(({ seen }, tab) => seen.ids.filter((id) => emitted.get(`board:${tab}`)?.includes(id))),
+    where,
+  ).toEqual([...emitted.values()]);
+  expect(
+    tabs.flatMap(({ seen }) => seen.gaps),
+    where,
+  ).toEqual([]);
+  expect(roles().sort(), where).toEqual(['follower', 'follower', 'follower', 'leader']);
+  expect(hub.connections, where).toBe(1);
 });
 
 test('the tabs of two users share nothing', async () => {

@@ -235,34 +235,99 @@ describe.each(['sse', 'websocket'] as const)('a stream over %s', (transport) => 
     expect(client.getStats().dropped).toBe(3);
   });
 
-  test('shows what only an addition has from before, first and once', async () => {
+  test('is not replaced by an attempt that it gave up itself', async () => {
+    const hub = createFakeHub();
+    const names: (string | null)[] = [];
+    const note = (url: string) => names.push(new URL(url).searchParams.get('clientId'));
+    class Socket extends hub.WebSocket {
+      constructor(url: string | URL, protocol?: string | string[]) {
+        super(url, protocol);
+        note(String(url));
+      }
+    }
+    const { client } = connect(hub, {
+      ...options,
+      WebSocket: Socket,
+      fetch: (input, init) => {
+        if (!init?.method) note(String(input));
+        return hub.fetch(input, init);
+      },
+    });
+    await hub.advance(0);
+    hub.drop();
+    await hub.advance(60_000);
+    // The hub knows the first one, and this one takes its place.
+    expect(new Set(names).size).toBe(1);
+    hub.mute();
+    client.reconnect();
+    await hub.advance(0);
+    client.reconnect();
+    hub.mute(false);
+    await hub.advance(60_000);
+    expect(client.getState().status).toBe('connected');
+    expect(names.at(-1)).not.toBe(names[0]);
+  });
+
+  test('gives a subscription what is older first, and once', async () => {
     const hub = createFakeHub();
     emit(hub, 'shown');
     hub.emit({ type: 'a.b', channel: 'board:1', eventId: '1' });
     hub.emit({ type: 'a.b', channel: 'board:1', eventId: '2' });
     const { client, seen } = connect(hub, { ...options, startAt: 'earliest' });
     await hub.advance(0);
-    client.subscribe('a.*', () => {}, { channels: 'board:1', startAt: 'earliest' });
+    const older = witness(client, { channels: 'board:1', startAt: 'earliest' }, 'a.*');
     await hub.advance(0);
     hub.emit({ type: 'a.b', channel: 'board:1', eventId: '3' });
     await hub.advance(0);
-    expect(seen.ids).toEqual(['shown', '1', '2', '3']);
+    expect(seen.ids).toEqual(['shown', '3']);
+    expect(older.ids).toEqual(['1', '2', '3']);
     expect(seen.gaps).toEqual([]);
     expect(hub.opened).toBe(1);
   });
 
-  test('says what an addition cannot have, where the hub does not know how', async () => {
+  test('says what of the older it cannot have, where nothing can be read', async () => {
     const hub = createFakeHub();
-    hub.supports.subscriptions = false;
-    const { client, seen } = connect(hub, options);
+    hub.supports.poll = false;
+    const { client } = connect(hub, options);
     await hub.advance(0);
-    client.subscribe('a.*', () => {}, { channels: 'board:1', startAt: 'earliest' });
-    await hub.advance(60_000);
-    const gap = { reason: 'not-found', scope: 'all', from: null, to: null };
-    expect(seen.gaps).toEqual(transport === 'sse' ? [gap] : []);
+    hub.emit({ type: 'a.b', channel: 'board:1', eventId: '0' });
+    const seen = witness(client, { channels: 'board:1', startAt: 'earliest' });
+    await hub.advance(0);
+    expect(seen.gaps).toEqual([{ reason: 'not-found', scope: 'all', from: null, to: null }]);
     hub.emit({ type: 'a.b', channel: 'board:1', eventId: '1' });
     await hub.advance(0);
     expect(seen.ids).toEqual(['1']);
+  });
+
+  test('reads on where it was when the hub was gone meanwhile', async () => {
+    const hub = createFakeHub();
+    const { client } = connect(hub, options);
+    await hub.advance(0);
+    hub.emit({ type: 'a.b', channel: 'board:1', eventId: '0' });
+    hub.refuse({ path: '/api/poll', status: 503, code: 'busy', times: 2 });
+    const seen = witness(client, { channels: 'board:1', startAt: 'earliest' });
+    await hub.advance(0);
+    hub.emit({ type: 'a.b', channel: 'board:1', eventId: '1' });
+    await hub.advance(0);
+    expect(seen.ids).toEqual([]);
+    await hub.advance(30_000);
+    expect(seen.ids).toEqual(['0', '1']);
+    expect(seen.gaps).toEqual([]);
+  });
+
+  test('keeps no more than it can while it reads, and has all of it', async () => {
+    const hub = createFakeHub();
+    const { client } = connect(hub, { ...options, maxQueued: 20_000 });
+    await hub.advance(0);
+    hub.refuse({ path: '/api/poll', status: 503, code: 'busy', times: 1 });
+    const seen = witness(client, { channels: 'board:1', startAt: 'earliest' });
+    await hub.advance(0);
+    const ids = Array.from({ length: 6_000 }, (_, id) => String(id));
+    for (const eventId of ids) hub.emit({ type: 'a.b', channel: 'board:1', eventId });
+    await hub.advance(0);
+    expect(seen.ids).toEqual([]);
+    await hub.advance(30_000);
+    expect(seen.ids).toEqual(ids);
   });
 
   test('acknowledges and publishes where it can, and by a request where it cannot', async () => {

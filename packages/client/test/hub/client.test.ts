@@ -132,7 +132,7 @@ test('a subscription to another channel widens the connection and loses nothing'
   const client = open({ channels: [one], types: ['*'] });
   const seen = witness(client);
   await client.connect();
-  const other = witness(client, 'user.*', [two]);
+  const other = witness(client, { channels: two }, 'user.*');
   await user(client, one, `${one}-1`);
   await client.ready();
   await other.until(() => (client.inspect()['filter'] as any)?.channels.includes(two));

@@ -5,9 +5,9 @@ import WebSocket from 'ws';
 import { createRealtimeClient, type ClientOptions, type RealtimeClient } from '../../src/index.js';
 import { systemClock, type Clock } from '../../src/clock.js';
 import { startHub, type HubProcess } from '../hub-process.js';
-import { startProxy } from '../proxy.js';
 import { seeded } from '../random.js';
 import { witness } from '../witness.js';
+import { logOf } from './log.js';
 
 const SECRET = 'a secret of at least thirty-two bytes, for tests';
 const SIGNED = `
@@ -54,162 +54,10 @@ function open(options: ClientOptions<any> = {}): RealtimeClient<any> {
   return client;
 }
 
-const BATCH = 500;
 let channels = 0;
 const channel = () => `socket:${(channels += 1)}`;
 
-/** Publishes to a channel in order; the ids say which it was. */
-async function publish(to: string, from: number, count: number): Promise<string[]> {
-  const ids = Array.from({ length: count }, (_, one) => `${to}-${from + one}`);
-  const events = ids.map((eventId) => ({
-    eventType: 'user.updated',
-    eventData: { userId: 'u' },
-    eventId,
-    channel: to,
-  }));
-  for (let first = 0; first < count; first += BATCH) {
-    const answer = await fetch(`${hub.url}/api/sse/events`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(events.slice(first, first + BATCH)),
-    });
-    expect(answer.status).toBe(207);
-    expect((await answer.json()).filter((item: any) => item.code)).toEqual([]);
-  }
-  return ids;
-}
-
-/** The place of the hub's log now. */
-async function place(): Promise<string> {
-  const answer = await fetch(`${hub.url}/api/poll?channels=nothing&wait=0s`);
-  return (await answer.json()).cursor;
-}
-
-test.each(['websocket', 'sse'] as const)(
-  'over %s an addition brings what only it shows, before anything newer and each once',
-  async (transport) => {
-    const [main, other] = [channel(), channel()];
-    const cursor = await place();
-    const before = [...(await publish(main, 0, 3)), ...(await publish(other, 0, 1_500))];
-    const client = open({ transports: [transport], channels: [main], startAt: { cursor } });
-    const seen = witness(client);
-    await client.connect();
-    expect(seen.ids).toEqual(before.slice(0, 3));
-    client.subscribe('user.*', () => {}, { channels: other, startAt: { cursor } });
-    const newer = await publish(main, 3, 2);
-    await seen.until(() => seen.ids.length >= 1_505);
-    const after = await publish(other, 1_500, 2);
-    await seen.until(() => seen.ids.length >= 1_507);
-    const of = (name: string) => seen.ids.filter((id) => id.startsWith(`${name}-`));
-    expect(of(other)).toEqual([...before.slice(3), ...after]);
-    expect(of(main)).toEqual([...before.slice(0, 3), ...newer]);
-    expect(seen.gaps).toEqual([]);
-    expect(seen.states).toEqual(['connecting', 'connected']);
-    expect(client.cursor).toBe(seen.events.at(-1)?.cursor);
-  },
-);
-
-test('several additions at once come one after the other, on an event stream too', async () => {
-  const others = [channel(), channel(), channel()];
-  const cursor = await place();
-  const expected: string[][] = [];
-  for (const other of others) expected.push(await publish(other, 0, 1_200));
-  const client = open({ transports: ['sse'], channels: [channel()] });
-  await client.connect();
-  const seen = others.map((): string[] => []);
-  others.forEach((other, index) =>
-    client.subscribe('*', ({ eventId }) => seen[index]?.push(eventId), {
-      channels: other,
-      startAt: { cursor },
-    }),
-  );
-  await expect.poll(() => seen, { timeout: 10_000 }).toEqual(expected);
-  expect(client.getStats().gaps).toBe(0);
-});
-
-test.each(['websocket', 'sse'] as const)(
-  'over %s additions lose and double nothing, wherever connections are cut',
-  async (transport) => {
-    const random = seeded();
-    const proxy = await startProxy(hub.url);
-    const cut = () => {
-      sockets.at(-1)?.terminate();
-      proxy.cutAfter(0);
-    };
-    for (let round = 0; round < 4; round += 1) {
-      const where = `seed ${random.seed}, round ${round}`;
-      const [main, other] = [channel(), channel()];
-      const cursor = await place();
-      const expected = await publish(other, 0, 2_000);
-      // Nothing of the main channel comes after it, so the client's own place stays behind.
-      const url = transport === 'sse' ? proxy.url : hub.url;
-      const client = open({ url, transports: [transport], channels: [main] });
-      const seen = witness(client);
-      await client.connect();
-      let count = 2_000;
-      const cutAt = Math.floor(random() * 2_000);
-      const take = () => {
-        if (seen.ids.length === cutAt || random() < 0.001) cut();
-      };
-      client.subscribe('*', take, { channels: other, startAt: { cursor } });
-      for (let batch = 0; batch < 4; batch += 1) {
-        expected.push(...(await publish(other, count, 5)));
-        await publish(main, count, 2);
-        count += 5;
-        if (random() < 0.5) cut();
-      }
-      const last = `${other}-${count - 1}`;
-      // Only the newest are looked through, or that would take longer than all the rest.
-      await seen.until(() => seen.ids.slice(-20).includes(last), where);
-      const ofOther = seen.ids.filter((id) => id.startsWith(`${other}-`));
-      expect(ofOther, where).toEqual(expected);
-      expect(new Set(seen.ids).size, where).toBe(seen.ids.length);
-      expect(seen.gaps, where).toEqual([]);
-      client.disconnect();
-    }
-    await proxy.close();
-  },
-  120_000,
-);
-
-test.each(['websocket', 'sse'] as const)(
-  'over %s an addition from another history says what it cannot show',
-  async (transport) => {
-    const [main, other] = [channel(), channel()];
-    const client = open({ transports: [transport], channels: [main] });
-    const seen = witness(client);
-    await client.connect();
-    await publish(other, 0, 1);
-    client.subscribe('*', () => {}, {
-      channels: other,
-      startAt: { cursor: 'AAAAAAAAAAA.99999' },
-    });
-    await seen.until(() => seen.gaps.length === 1);
-    expect(seen.gaps).toMatchObject([{ reason: 'epoch', scope: 'all' }]);
-    expect(client.getStats().gaps).toBe(1);
-    await expect.poll(() => (client.inspect()['filter'] as any)?.channels).toContain(other);
-    const [after] = await publish(other, 1, 1);
-    await seen.until(() => seen.ids.length > 0);
-    expect(seen.ids).toEqual([after]);
-    expect(seen.states).toEqual(['connecting', 'connected']);
-  },
-);
-
-test('over polling an addition from an older place is told to be missing, and begins now', async () => {
-  const [main, other] = [channel(), channel()];
-  const cursor = await place();
-  await publish(other, 0, 2);
-  const client = open({ transports: ['polling'], channels: [main] });
-  const seen = witness(client);
-  await client.connect();
-  client.subscribe('*', () => {}, { channels: other, startAt: { cursor } });
-  await seen.until(() => seen.gaps.length === 1);
-  expect(seen.gaps).toEqual([{ reason: 'transport', scope: 'all', from: cursor, to: null }]);
-  await expect.poll(() => (client.inspect()['filter'] as any)?.channels).toContain(other);
-  await client.ready();
-  const [after] = await publish(other, 2, 1);
-  await seen.until(() => seen.ids.includes(after as string));
-});
+const { publish } = logOf(() => hub.url);
 
 test.each(['websocket', 'sse', 'polling'] as const)(
   'over %s what nobody wants any more is taken away, and what comes back is shown again',
