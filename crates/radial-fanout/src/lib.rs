@@ -18,6 +18,6 @@ mod worker;
 pub use gone::Lost;
 pub use memory::TimelineMemory;
 pub use reader::{Due, Found, Reader, Step, Tally};
-pub use resident::{Encoding, Ended, Outlet, Parked, Resident, Returned, Seal, Spot, Why};
+pub use resident::{Encoding, Ended, Outlet, Parked, Resident, Returned, Seal, Share, Spot, Why};
 pub use timeline::{Timeline, TimelineLimit};
 pub use worker::{Ringer, WorkerSettings, Workers};

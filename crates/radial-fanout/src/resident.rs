@@ -9,6 +9,7 @@ use std::fmt;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -36,11 +37,16 @@ pub struct Spot {
 
 /// What a connection is written through.
 #[derive(Debug)]
-pub struct Outlet {
-    /// Its socket, which must not block.
-    pub socket: TcpStream,
-    /// What is done to its bytes before they go through the socket, if anything is.
-    pub seal: Option<Box<dyn Seal>>,
+pub enum Outlet {
+    /// A socket of its own.
+    Socket {
+        /// It must not block.
+        socket: TcpStream,
+        /// What is done to its bytes before they go through the socket, if anything is.
+        seal: Option<Box<dyn Seal>>,
+    },
+    /// Its share of a socket that somebody else reads and writes.
+    Share(Box<dyn Share>),
 }
 
 /// Encrypts what goes through a socket. Whoever parks a connection gets it back as what it was.
@@ -55,6 +61,26 @@ pub trait Seal: Any + Send {
 impl fmt::Debug for dyn Seal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Seal")
+    }
+}
+
+/// One of several streams on a socket. Whoever parks a connection gets it back as what it was.
+pub trait Share: Any + Send {
+    /// Takes as many of these bytes from the front as there is room for, and tells how many. It
+    /// never waits, and keeps what it takes until it has gone out.
+    ///
+    /// # Errors
+    /// The stream has ended.
+    fn write(&mut self, bytes: &Bytes) -> io::Result<usize>;
+
+    /// Has this waker woken once when there may be more room, or the stream may have ended; tells
+    /// whether it has not.
+    fn watch(&mut self, waker: &Waker) -> bool;
+}
+
+impl fmt::Debug for dyn Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Share")
     }
 }
 

@@ -7,7 +7,7 @@
 mod modelled;
 
 #[cfg(not(modelled))]
-pub(crate) use mio::{Poll, Waker};
+pub(crate) use mio::{Poll, Registry, Waker};
 #[cfg(not(modelled))]
 pub(crate) use std::{
     sync::{Mutex, RwLock, atomic},
@@ -15,7 +15,7 @@ pub(crate) use std::{
 };
 
 #[cfg(modelled)]
-pub(crate) use modelled::{Poll, Waker};
+pub(crate) use modelled::{Poll, Registry, Waker};
 #[cfg(modelled)]
 pub(crate) use shuttle::{
     sync::{Mutex, RwLock, atomic},

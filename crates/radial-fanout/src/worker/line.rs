@@ -1,16 +1,23 @@
-//! What a connection is written through: a socket of its own, as it is or encrypted.
+//! What a connection is written through: a socket of its own, as it is or encrypted, or its share
+//! of one.
 
 use std::io::{ErrorKind, Write as _};
+use std::sync::Arc;
+use std::task::{Wake, Waker};
 
 use bytes::Bytes;
 use mio::net::TcpStream;
+use mio::{Interest, Token};
 
-use crate::resident::{Outlet, Seal};
+use super::hands::Leave;
+use super::mailbox::{Command, Mailbox, Stay};
+use crate::resident::{Ended, Outlet, Seal, Share, Why};
+use crate::sync::Registry;
 
-/// An open socket in a worker's hands.
-pub(crate) struct Line {
-    pub(crate) socket: TcpStream,
-    seal: Option<Box<dyn Seal>>,
+/// An open outlet in a worker's hands.
+pub(crate) enum Line {
+    Socket(TcpStream, Option<Box<dyn Seal>>),
+    Share(Box<dyn Share>),
 }
 
 /// What became of a write.
@@ -22,55 +29,109 @@ pub(crate) enum Wrote {
     Gone,
 }
 
-/// What became of a write whose bytes are kept where the socket does not take them.
+/// What became of a write whose bytes are kept where there is no room for them.
 pub(crate) enum Left {
     /// Nothing is left.
     Nothing,
-    /// This is, as it goes through the socket.
+    /// This is, as it goes out.
     Bytes(Bytes),
     Gone,
 }
 
 impl Line {
-    /// The socket must not block.
     pub(crate) fn new(outlet: Outlet) -> Self {
-        Self { socket: TcpStream::from_std(outlet.socket), seal: outlet.seal }
+        match outlet {
+            Outlet::Socket { socket, seal } => Self::Socket(TcpStream::from_std(socket), seal),
+            Outlet::Share(share) => Self::Share(share),
+        }
     }
 
     pub(crate) fn into_outlet(self) -> Outlet {
-        Outlet { socket: self.socket.into(), seal: self.seal }
+        match self {
+            Self::Socket(socket, seal) => Outlet::Socket { socket: socket.into(), seal },
+            Self::Share(share) => Outlet::Share(share),
+        }
     }
 
-    /// Writes as much as the socket takes of bytes that need nothing more done to them.
-    pub(crate) fn write_ready(&mut self, bytes: &[u8]) -> Wrote {
-        let mut written = 0;
-        while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
-            match self.socket.write(rest) {
-                Ok(0) => return Wrote::Gone,
-                Ok(len) => written += len,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Wrote::Part(written),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Wrote::Gone,
+    /// Begins to notice what happens to it: a socket by this token, a share by a command. Tells how
+    /// it leaves if that cannot be.
+    pub(crate) fn watch(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        caller: Caller,
+    ) -> Option<Leave> {
+        match self {
+            Self::Socket(socket, _) => {
+                let interest = Interest::READABLE | Interest::WRITABLE;
+                let watched = registry.register(socket, token, interest);
+                watched.err().map(|_| Leave::Back(Why::Rung))
+            }
+            // Whoever parked it would find nothing wrong with it, and park it again.
+            Self::Share(share) => {
+                let is_open = share.watch(&caller.into());
+                (!is_open).then_some(Leave::Ended(Ended::Gone))
             }
         }
-        Wrote::All
     }
 
-    /// Writes as much as the socket takes. `whole` is a copy of the bytes that others may share;
+    /// Notices nothing more.
+    pub(crate) fn forget(&mut self, registry: &Registry) {
+        match self {
+            Self::Socket(socket, _) => {
+                let _ = registry.deregister(socket);
+            }
+            Self::Share(share) => {
+                share.watch(Waker::noop());
+            }
+        }
+    }
+
+    /// What its socket has for the hub, if that makes it leave.
+    pub(crate) fn what_came(&self) -> Option<Leave> {
+        let Self::Socket(socket, _) = self else { return None };
+        match socket.peek(&mut [0]) {
+            Ok(0) => Some(Leave::Ended(Ended::Gone)),
+            Ok(_) => Some(Leave::Back(Why::Readable)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            Err(_) => Some(Leave::Ended(Ended::Gone)),
+        }
+    }
+
+    /// Writes as much as there is room for of bytes that need nothing more done to them.
+    pub(crate) fn write_ready(&mut self, bytes: &Bytes) -> Wrote {
+        match self {
+            Self::Socket(socket, _) => write(socket, bytes),
+            Self::Share(share) => share_out(&mut **share, bytes),
+        }
+    }
+
+    /// Writes as much as there is room for. `whole` is a copy of the bytes that others may share;
     /// what was encrypted is nobody else's.
     pub(crate) fn write(&mut self, bytes: &[u8], whole: impl FnOnce() -> Bytes) -> Left {
-        let Some(seal) = &mut self.seal else {
-            return match self.write_ready(bytes) {
-                Wrote::All => Left::Nothing,
-                Wrote::Part(written) => Left::Bytes(whole().slice(written..)),
-                Wrote::Gone => Left::Gone,
-            };
+        let (socket, seal) = match self {
+            Self::Socket(socket, Some(seal)) => (socket, seal),
+            Self::Socket(socket, None) => {
+                return match write(socket, bytes) {
+                    Wrote::All => Left::Nothing,
+                    Wrote::Part(written) => Left::Bytes(whole().slice(written..)),
+                    Wrote::Gone => Left::Gone,
+                };
+            }
+            Self::Share(share) => {
+                let whole = whole();
+                return match share_out(&mut **share, &whole) {
+                    Wrote::All => Left::Nothing,
+                    Wrote::Part(written) => Left::Bytes(whole.slice(written..)),
+                    Wrote::Gone => Left::Gone,
+                };
+            }
         };
         let mut sealed = Vec::new();
         if seal.seal(bytes, &mut sealed).is_err() {
             return Left::Gone;
         }
-        match self.write_ready(&sealed) {
+        match write(socket, &sealed) {
             Wrote::All => Left::Nothing,
             Wrote::Part(0) => Left::Bytes(sealed.into()),
             // The rest alone, in as much memory as it needs.
@@ -79,5 +140,50 @@ impl Line {
             }
             Wrote::Gone => Left::Gone,
         }
+    }
+}
+
+fn write(socket: &mut TcpStream, bytes: &[u8]) -> Wrote {
+    let mut written = 0;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        match socket.write(rest) {
+            Ok(0) => return Wrote::Gone,
+            Ok(len) => written += len,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Wrote::Part(written),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return Wrote::Gone,
+        }
+    }
+    Wrote::All
+}
+
+fn share_out(share: &mut dyn Share, bytes: &Bytes) -> Wrote {
+    match share.write(bytes) {
+        Ok(written) if written == bytes.len() => Wrote::All,
+        Ok(written) => Wrote::Part(written),
+        Err(_) => Wrote::Gone,
+    }
+}
+
+/// Tells a worker to look at a connection that has no socket of its own.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) stay: Stay,
+}
+
+impl Wake for Caller {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.mailbox.send(Command::Look(self.stay));
+    }
+}
+
+impl From<Caller> for Waker {
+    fn from(caller: Caller) -> Self {
+        Arc::new(caller).into()
     }
 }

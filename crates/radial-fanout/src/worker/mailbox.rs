@@ -15,6 +15,8 @@ pub(crate) type ShardId = u64;
 pub(crate) enum Command {
     Take(Stay, Box<Parked>),
     Ring(Stay),
+    /// One without a socket of its own may have room, or have ended.
+    Look(Stay),
     /// Everybody goes back, also who comes later.
     Recall,
     Stop,

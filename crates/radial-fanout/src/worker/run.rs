@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mio::event::Event as SocketEvent;
-use mio::{Events, Interest, Token};
+use mio::{Events, Token};
 use radial_protocol::{Cursor, Epoch};
 
 use super::WorkerSettings;
 use super::class::Classes;
 use super::hands::{Hands, Leave};
-use super::line::{Line, Wrote};
+use super::line::{Caller, Line, Wrote};
 use super::mailbox::{Bell, Command, Mailbox, Post, ShardId, Stay};
 use super::seat::Seat;
 use super::seats::Seats;
@@ -141,6 +141,7 @@ impl Worker {
                 }
                 self.let_go();
             }
+            Command::Look(stay) => self.look_after(stay),
             Command::Recall => {
                 self.is_recalled = true;
                 self.recall();
@@ -166,8 +167,8 @@ impl Worker {
         let seat_id = vacant.id;
         let (class, rank) = shard.classes.enter(&filter, &encoding, seat_id);
         let mut line = Line::new(outlet);
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let watched = self.poll.registry().register(&mut line.socket, Token(seat_id), interest);
+        let caller = Caller { mailbox: Arc::clone(&self.mailbox), stay };
+        let unwatched = line.watch(self.poll.registry(), Token(seat_id), caller);
         vacant.fill(Seat {
             stay,
             shard: shard_id,
@@ -185,8 +186,9 @@ impl Worker {
         });
         self.stays.insert(stay, seat_id);
         self.settle(seat_id, spot);
-        if watched.is_err() || self.is_recalled {
-            self.leaving.push((seat_id, Leave::Back(Why::Rung)));
+        let recalled = self.is_recalled.then_some(Leave::Back(Why::Rung));
+        if let Some(leave) = unwatched.or(recalled) {
+            self.leaving.push((seat_id, leave));
         }
         self.let_go();
     }
@@ -265,9 +267,22 @@ impl Worker {
         let seat_id = event.token().0;
         let Some(seat) = self.seats.get_mut(seat_id) else { return };
         let comes = event.is_readable() || event.is_read_closed() || event.is_error();
-        if let Some(leave) = comes.then(|| seat.what_came()).flatten() {
+        if let Some(leave) = comes.then(|| seat.line.what_came()).flatten() {
             self.leaving.push((seat_id, leave));
         } else if event.is_writable() && seat.behind.is_some() {
+            self.go_on(seat_id);
+        }
+        self.let_go();
+    }
+
+    /// A connection without a socket of its own may have room, or have ended.
+    fn look_after(&mut self, stay: Stay) {
+        let Some(seat_id) = self.stays.get(&stay).copied() else { return };
+        let Some(seat) = self.seats.get_mut(seat_id) else { return };
+        let caller = Caller { mailbox: Arc::clone(&self.mailbox), stay };
+        if let Some(leave) = seat.line.watch(self.poll.registry(), Token(seat_id), caller) {
+            self.leaving.push((seat_id, leave));
+        } else if seat.behind.is_some() {
             self.go_on(seat_id);
         }
         self.let_go();
@@ -321,7 +336,7 @@ impl Worker {
         while let Some((seat_id, leave)) = self.leaving.pop() {
             let Some(mut seat) = self.seats.try_remove(seat_id) else { continue };
             self.stays.remove(&seat.stay);
-            let _ = self.poll.registry().deregister(&mut seat.line.socket);
+            seat.line.forget(self.poll.registry());
             let Some((timeline, epoch, spot)) = self.leave_shard(&seat) else { continue };
             let tally = seat.tally;
             match leave {

@@ -1,6 +1,5 @@
 //! A seat: one connection in a worker's hands.
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
@@ -85,16 +84,6 @@ impl Seat {
             }
         }
         wrote
-    }
-
-    /// What its socket has for the hub, if that makes it leave.
-    pub(crate) fn what_came(&self) -> Option<Leave> {
-        match self.line.socket.peek(&mut [0]) {
-            Ok(0) => Some(Leave::Ended(Ended::Gone)),
-            Ok(_) => Some(Leave::Back(Why::Readable)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
-            Err(_) => Some(Leave::Ended(Ended::Gone)),
-        }
     }
 
     /// Whether its time has come, or its socket has taken nothing for too long.

@@ -20,6 +20,7 @@ use crate::timeline::{Timeline, TimelineLimit};
 mod client;
 mod driver;
 mod one;
+mod share;
 mod stress;
 
 const EPOCH: Epoch = Epoch::new(1);

@@ -126,7 +126,7 @@ impl Connection {
             }
             let Some(spot) = self.reader.spot(&timeline) else { continue };
             let ringer = self.world.workers.park(Parked {
-                outlet: Outlet { socket, seal: None },
+                outlet: Outlet::Socket { socket, seal: None },
                 timeline: Arc::clone(&timeline),
                 epoch: EPOCH,
                 filter: self.reader.filter().clone(),
@@ -141,7 +141,10 @@ impl Connection {
             let returned = self.heard.1.recv().unwrap();
             assert!(returned.unwritten.is_empty());
             self.reader = Reader::going_on(returned.filter, returned.spot, self.reader.tally());
-            socket = returned.outlet.socket;
+            let Outlet::Socket { socket: back, .. } = returned.outlet else {
+                panic!("it was a socket")
+            };
+            socket = back;
         }
     }
 

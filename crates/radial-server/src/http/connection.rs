@@ -14,14 +14,14 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
+use axum::{BoxError, Router};
 use http::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http1;
 use hyper::service::HttpService;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::io::ReadBuf;
@@ -32,6 +32,7 @@ use tower::{Service, ServiceExt as _};
 
 use super::accept::AcceptSettings;
 use super::early::{self, Early};
+use super::http2;
 use super::lane;
 use super::lent::{Lent, Stuck};
 use super::proxies::Peer;
@@ -43,14 +44,7 @@ use crate::socket::Socket;
 /// The path of the event stream; aliases of it are streams too.
 const STREAM: &str = "/api/sse/events";
 /// The largest head of a request, and the most that is buffered for a connection of HTTP/1.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// Requests at once on one connection of HTTP/2: browsers open each stream of a page on one.
-const STREAMS_MAX: u32 = 256;
-/// What is buffered for each stream of HTTP/2 that its client does not read.
-const SEND_BUFFER_BYTES: usize = 32 * 1024;
-/// How often a connection of HTTP/2 is asked whether it is there, and how long it may not answer.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// Serves one connection until it ends; once the drain begins, until its answers are finished.
 pub(super) async fn serve(
@@ -139,7 +133,7 @@ fn is_stream(app: &App, path: &str) -> bool {
 
 /// What a connection begins with.
 struct Begin<'a> {
-    app: &'a App,
+    app: &'a Arc<App>,
     router: Router,
     peer: Peer,
     open: OpenSocket,
@@ -164,30 +158,16 @@ impl Begin<'_> {
     }
 
     async fn http2(self, socket: Socket) {
-        let (app, cut) = (self.app, CancellationToken::new());
-        let mut http = http2::Builder::new(TokioExecutor::new());
-        http.timer(TokioTimer::new())
-            .max_concurrent_streams(STREAMS_MAX)
-            .max_send_buf_size(SEND_BUFFER_BYTES)
-            .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
-            .keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_TIMEOUT);
-        let service = TowerToHyperService::new(self.router(&cut, None));
-        let connection = http.serve_connection(TokioIo::new(socket), service);
-        drive(app, connection, cut, http2::Connection::graceful_shutdown).await;
+        let Some(connection) = self.within(http2::begin(socket)).await else { return };
+        http2::serve(self.app, connection, self.entry()).await;
     }
 
     /// HTTP/1.1 on a socket whose first request asks for a stream.
     async fn stream(self, mut socket: Socket, early: Early) {
-        let (app, cut) = (self.app, CancellationToken::new());
-        let Early { mut request, len } = early;
-        self.known(&cut, true).tell(&mut request);
+        let Early { request, len } = early;
         let mut response = tokio::select! {
-            answer = self.router.clone().oneshot(request) => match answer {
-                Ok(response) => response,
-                Err(never) => match never {},
-            },
-            () = app.cut.cancelled() => return,
+            response = self.entry().answer(request) => response,
+            () = self.app.cut.cancelled() => return,
         };
         let Some((begin, head)) = Takeover::of(&mut response) else {
             // The library reads the request as well, and writes this answer to it.
@@ -205,9 +185,9 @@ impl Begin<'_> {
     /// What was read of the socket before comes first; `answered` is the answer to its first
     /// request, if there is one already.
     async fn http1(self, socket: Socket, ahead: Bytes, answered: Option<Response>) {
-        let (app, http, cut) = (self.app, self.http1_settings(), CancellationToken::new());
+        let (app, http, entry) = (self.app, self.http1_settings(), self.entry());
         let (slot, (io, stuck)) = (Slot::answered(answered), Lent::new(socket, ahead));
-        let service = TowerToHyperService::new(self.router(&cut, Some(&slot)));
+        let (cut, service) = (entry.cut(), TowerToHyperService::new(entry.service(&slot)));
         let connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
         let mut connection = Some(connection);
         let until_taken = Taken { connection: &mut connection, slot: &slot, stuck };
@@ -230,16 +210,52 @@ impl Begin<'_> {
         http
     }
 
-    fn known(&self, cut: &CancellationToken, may_take_over: bool) -> Known {
-        Known { peer: self.peer, cut: SocketCut(cut.clone()), may_take_over }
+    fn entry(&self) -> Entry {
+        let cut = SocketCut(CancellationToken::new());
+        Entry { router: self.router.clone(), peer: self.peer, cut }
+    }
+}
+
+/// The router, with what a request is told of its connection.
+#[derive(Clone)]
+pub(super) struct Entry {
+    router: Router,
+    peer: Peer,
+    cut: SocketCut,
+}
+
+impl Entry {
+    /// For one stream of several, which is ended alone.
+    pub(super) fn alone(&self) -> Self {
+        Self { cut: SocketCut(CancellationToken::new()), ..self.clone() }
     }
 
-    /// The router, with what a request must know of its connection. Where there is a slot, an answer
-    /// may take the socket over; then the request never ends.
-    fn router(
+    /// Ends the connection with all that is on it.
+    fn cut(&self) -> CancellationToken {
+        self.cut.0.clone()
+    }
+
+    /// Answers a request. The answer may ask for its socket ([`super::takeover`]).
+    pub(super) fn answer<B>(
         &self,
-        cut: &CancellationToken,
-        slot: Option<&Slot>,
+        mut request: Request<B>,
+    ) -> impl Future<Output = Response> + Send + use<B>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let extensions = request.extensions_mut();
+        extensions.insert(self.peer);
+        extensions.insert(self.cut.clone());
+        extensions.insert(MayTakeOver);
+        let answer = self.router.clone().oneshot(request);
+        async { answer.await.unwrap_or_else(|never| match never {}) }
+    }
+
+    /// The service of a connection of HTTP/1. A request whose answer takes the socket over never
+    /// ends.
+    fn service(
+        self,
+        slot: &Slot,
     ) -> impl Service<
         Request<Incoming>,
         Response = Response,
@@ -250,42 +266,21 @@ impl Begin<'_> {
     + Send
     + 'static
     + use<> {
-        let (router, known) = (self.router.clone(), self.known(cut, slot.is_some()));
-        let slot = slot.cloned();
-        tower::service_fn(move |mut request: Request<Incoming>| {
-            known.tell(&mut request);
-            let (answer, slot) = (router.clone().oneshot(request), slot.clone());
+        let slot = slot.clone();
+        tower::service_fn(move |request: Request<Incoming>| {
+            let (answer, slot) = (self.answer(request), slot.clone());
             async move {
-                if let Some(response) = slot.as_ref().and_then(Slot::first_answer) {
+                if let Some(response) = slot.first_answer() {
                     return Ok(response);
                 }
-                let mut response = answer.await?;
-                if slot.is_some_and(|slot| slot.keep(&mut response)) {
+                let mut response = answer.await;
+                if slot.keep(&mut response) {
                     // The library must not write anything more.
                     std::future::pending::<()>().await;
                 }
                 Ok(response)
             }
         })
-    }
-}
-
-/// What a request is told of its connection.
-#[derive(Clone)]
-struct Known {
-    peer: Peer,
-    cut: SocketCut,
-    may_take_over: bool,
-}
-
-impl Known {
-    fn tell<B>(&self, request: &mut Request<B>) {
-        let extensions = request.extensions_mut();
-        extensions.insert(self.peer);
-        extensions.insert(self.cut.clone());
-        if self.may_take_over {
-            extensions.insert(MayTakeOver);
-        }
     }
 }
 

@@ -16,6 +16,7 @@ mod entities;
 mod etag;
 pub(crate) mod guard;
 mod history;
+mod http2;
 mod incoming;
 mod lane;
 pub(crate) mod lent;

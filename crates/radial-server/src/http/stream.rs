@@ -43,7 +43,7 @@ pub(crate) async fn stream(
     parameters.finish()?;
     let grants = caller.acting(user, session)?;
     let takes_over = extensions.get::<MayTakeOver>().is_some()
-        && asked.version() == Version::HTTP_11
+        && asked.version() >= Version::HTTP_11
         && asked.method() != Method::HEAD;
     let mut opening = Opening {
         transport: Transport::Sse,
@@ -60,8 +60,10 @@ pub(crate) async fn stream(
     let mut response = Response::new(Body::empty());
     let request = SubscribeRequest { selection, start, snapshot };
     let subscription = app.hub.subscribe(grants, request).await?;
-    // Not before: while it waits, the connection counts the socket.
-    opening.open = takes_over.then(|| OpenSocket::taken_over(&app));
+    // Not before: while it waits, the connection counts the socket. Streams of HTTP/2 share it, and
+    // it counts it then too.
+    let has_socket = takes_over && asked.version() == Version::HTTP_11;
+    opening.open = has_socket.then(|| OpenSocket::taken_over(&app));
     if asked.method() != Method::HEAD {
         let stream = SseStream::open(&app, subscription, opening, form);
         if takes_over {

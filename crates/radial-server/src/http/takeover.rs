@@ -12,11 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use axum::response::Response;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::socket::Socket;
 
-type Begin = Box<dyn FnOnce(Socket, Vec<u8>) -> Ended + Send>;
+/// Whoever gets a socket, and is given what goes out on it first.
+pub(super) type Begin = Box<dyn FnOnce(Socket, Head) -> Ended + Send>;
+/// The bytes of the head of an answer; none where that has gone out already.
+pub(crate) type Head = Vec<u8>;
 type Ended = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Left in a request's extensions where its socket can be taken over.
@@ -29,7 +32,7 @@ pub(crate) struct Takeover(Arc<Mutex<Option<Begin>>>);
 
 impl Takeover {
     /// `begin` gets the socket and the bytes of the head, which it writes first.
-    pub(crate) fn new<F>(begin: impl FnOnce(Socket, Vec<u8>) -> F + Send + 'static) -> Self
+    pub(crate) fn new<F>(begin: impl FnOnce(Socket, Head) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -37,16 +40,20 @@ impl Takeover {
         Self(Arc::new(Mutex::new(Some(begin))))
     }
 
-    /// What an answer asks for, if it asks for its socket.
-    pub(crate) fn of(response: &mut Response) -> Option<Asked> {
+    /// Whoever an answer asks its socket for, if it does.
+    pub(super) fn begin_of(response: &mut Response) -> Option<Begin> {
         let Takeover(begin) = response.extensions_mut().remove()?;
-        let begin = begin.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        Some((begin, head(response)))
+        begin.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The same, with the head of an answer of HTTP/1.1.
+    pub(super) fn of(response: &mut Response) -> Option<Asked> {
+        Self::begin_of(response).map(|begin| (begin, head(response)))
     }
 }
 
 /// Whoever gets the socket, and what is written to it first.
-type Asked = (Begin, Vec<u8>);
+type Asked = (Begin, Head);
 
 /// Where the service of a connection leaves what it wants to do with its socket.
 #[derive(Clone)]
@@ -92,7 +99,7 @@ impl Slot {
 }
 
 /// The head of an answer whose body comes in chunks and ends with its connection.
-fn head(response: &Response) -> Vec<u8> {
+fn head(response: &Response) -> Head {
     debug_assert_eq!(response.status(), StatusCode::OK);
     let mut head = String::with_capacity(512);
     // Writing to a String cannot fail.
@@ -112,6 +119,11 @@ fn write_headers(headers: &HeaderMap, head: &mut Vec<u8>) {
             head.extend_from_slice(b"\r\n");
         }
     }
+}
+
+/// When an answer is made, as it says it.
+pub(super) fn date() -> HeaderValue {
+    HeaderValue::from_str(&httpdate::fmt_http_date(now())).expect("a date is ASCII")
 }
 
 #[expect(clippy::disallowed_methods, reason = "an answer says when it was made")]

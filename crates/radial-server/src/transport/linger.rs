@@ -14,6 +14,9 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) async fn linger(mut socket: Socket) {
     let goodbye = async {
         socket.shutdown().await?;
+        if socket.is_shared() {
+            return Ok(());
+        }
         // A read gives way now and then, or whoever sends without end would outrun the time.
         while socket.read(&mut [0; 1_024]).await? > 0 {}
         Ok(())

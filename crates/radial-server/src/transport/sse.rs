@@ -1,7 +1,7 @@
 //! Server-Sent Events: one subscription as the body of one HTTP answer (protocol §5).
 //!
-//! In HTTP/1.1 the stream gets the socket itself (`socket`); elsewhere it is a body of the HTTP
-//! library.
+//! The stream gets the socket itself, or its share of it (`socket`). Inside somebody else's server it is
+//! a body.
 
 mod encoding;
 mod form;

@@ -27,7 +27,7 @@ impl Driver {
             socket.set_nonblocking(true).unwrap();
             let beat = (self.uptime)() + PATIENCE;
             let ringer = self.workers.park(Parked {
-                outlet: Outlet { socket, seal },
+                outlet: Outlet::Socket { socket, seal },
                 timeline: Arc::clone(&self.log.timeline),
                 epoch: EPOCH,
                 filter: self.reader.filter().clone(),
@@ -48,7 +48,10 @@ impl Driver {
                         expired: before.expired + during.expired,
                     };
                     self.reader = Reader::going_on(returned.filter, returned.spot, tally);
-                    Outlet { socket, seal } = returned.outlet;
+                    let Outlet::Socket { socket: back, seal: with } = returned.outlet else {
+                        panic!("it was a socket")
+                    };
+                    (socket, seal) = (back, with);
                     socket.set_nonblocking(false).unwrap();
                     if socket.write_all(&returned.unwritten).is_err() {
                         return;

@@ -24,7 +24,7 @@ impl One {
         let ringer = workers.park(Parked {
             outlet: {
                 hub.set_nonblocking(true).unwrap();
-                Outlet { socket: hub, seal: None }
+                Outlet::Socket { socket: hub, seal: None }
             },
             timeline: Arc::clone(&log.timeline),
             epoch: EPOCH,

@@ -10,7 +10,7 @@ use radial_protocol::Offset;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
-use super::encoding::{LAST_CHUNK, chunk, encoding};
+use super::encoding::{Framing, encoding};
 use super::{Form, SseStream};
 use crate::connections::SocketCut;
 use crate::socket::Socket;
@@ -25,7 +25,7 @@ impl SseStream {
         mut head: Vec<u8>,
         cut: Option<SocketCut>,
     ) {
-        chunk(&self.take_first(), &mut head);
+        framing(&socket).put(&self.take_first(), &mut head);
         let was_cut = socket_cut(Arc::clone(self.life.app()), cut);
         tokio::select! {
             () = self.drive(socket, head) => {}
@@ -34,11 +34,11 @@ impl SseStream {
     }
 
     async fn drive(mut self: Box<Self>, mut socket: Socket, mut out: Vec<u8>) {
-        let slow_after = self.life.app().stream.slow_after;
+        let (framing, slow_after) = (framing(&socket), self.life.app().stream.slow_after);
         loop {
-            chunk(&self.due_now(), &mut out);
+            framing.put(&self.due_now(), &mut out);
             if self.life.has_ended() {
-                out.extend_from_slice(LAST_CHUNK);
+                framing.end(&mut out);
             }
             if let Err(reason) = write(&mut socket, &out, slow_after).await {
                 return self.life.ended(reason);
@@ -58,15 +58,16 @@ impl SseStream {
                 due = self.next() => due,
                 () = closed(&mut socket) => return,
             };
-            chunk(&due.unwrap_or_default(), &mut out);
+            framing.put(&due.unwrap_or_default(), &mut out);
         }
     }
 
     fn park(self: Box<Self>, socket: Socket, spot: Spot) {
+        let framing = framing(&socket);
         // A socket that cannot be taken from the runtime is closed with its stream.
         if let Ok(outlet) = socket.into_outlet() {
             let Self { life, form, .. } = *self;
-            life.park((outlet, encoding(form)), spot, form);
+            life.park((outlet, encoding(form, framing)), spot, form);
         }
     }
 }
@@ -102,6 +103,11 @@ impl Resident for AtRest<Form> {
     fn ended(self: Box<Self>, ended: Ended, tally: Tally) {
         self.ended_there(ended, tally);
     }
+}
+
+/// HTTP/2 has frames of its own.
+fn framing(socket: &Socket) -> Framing {
+    if socket.is_shared() { Framing::Bare } else { Framing::Chunks }
 }
 
 /// Writes everything, or says why the stream ends.

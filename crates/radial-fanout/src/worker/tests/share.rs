@@ -1,0 +1,137 @@
+//! Connections without a socket of their own: each takes what there is room for, and says when
+//! there may be more.
+
+use std::io;
+use std::sync::Condvar;
+use std::sync::mpsc::{Receiver, channel};
+use std::task::Waker;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::resident::{Outlet, Share};
+
+#[derive(Default)]
+struct Pipe {
+    room: usize,
+    taken: Vec<u8>,
+    has_ended: bool,
+    waker: Option<Waker>,
+}
+
+/// Both ends of a pipe.
+#[derive(Clone, Default)]
+struct Ends(Arc<(Mutex<Pipe>, Condvar)>);
+
+impl Ends {
+    /// Changes it from outside, and wakes whoever watches it.
+    fn change(&self, change: impl FnOnce(&mut Pipe)) {
+        let waker = {
+            let mut pipe = self.0.0.lock().unwrap();
+            change(&mut pipe);
+            pipe.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Waits until so many bytes were taken in all.
+    fn taken(&self, len: usize) -> String {
+        let (pipe, changed) = &*self.0;
+        let waiting = changed
+            .wait_timeout_while(pipe.lock().unwrap(), PATIENCE, |pipe| pipe.taken.len() < len);
+        String::from_utf8(waiting.unwrap().0.taken.clone()).unwrap()
+    }
+
+    fn park(&self, workers: &Workers, log: &Log) -> Receiver<Heard> {
+        let (send, heard) = channel();
+        let parked = Parked {
+            outlet: Outlet::Share(Box::new(self.clone())),
+            timeline: Arc::clone(&log.timeline),
+            epoch: EPOCH,
+            filter: filter("*", "u1"),
+            spot: crate::Spot { position: 0, place: Offset::ZERO },
+            encoding: Arc::new(Lines),
+            beat: (PATIENCE, PATIENCE),
+            until: PATIENCE,
+            resident: Box::new(Owner(send)),
+        };
+        workers.park(parked).unwrap();
+        workers.wake();
+        heard
+    }
+}
+
+impl Share for Ends {
+    fn write(&mut self, bytes: &Bytes) -> io::Result<usize> {
+        let (pipe, changed) = &*self.0;
+        let mut pipe = pipe.lock().unwrap();
+        if pipe.has_ended {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let len = pipe.room.min(bytes.len());
+        pipe.room -= len;
+        pipe.taken.extend_from_slice(&bytes[..len]);
+        changed.notify_all();
+        Ok(len)
+    }
+
+    fn watch(&mut self, waker: &Waker) -> bool {
+        let mut pipe = self.0.0.lock().unwrap();
+        pipe.waker = Some(waker.clone());
+        !pipe.has_ended
+    }
+}
+
+#[test]
+fn a_share_goes_on_whenever_there_is_room_and_misses_nothing() {
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let (workers, _) = workers(|_| {});
+    let log = Log::new(TimelineLimit::default());
+    let ends = Ends::default();
+    let _heard = ends.park(&workers, &log);
+    let (mut expected, mut room) = (Vec::new(), 0);
+    for offset in 1..=200 {
+        let event = event(offset, "a", None, random.usize(..50));
+        Lines.events(&[&event], &mut expected);
+        log.publish(vec![event], Duration::ZERO);
+        let more = random.usize(..400).min(expected.len() - room);
+        room += more;
+        ends.change(|pipe| pipe.room += more);
+        assert!(ends.taken(room).as_bytes() == &expected[..room], "seed {seed}");
+    }
+    let rest = expected.len() - room;
+    ends.change(|pipe| pipe.room += rest);
+    assert!(ends.taken(expected.len()).as_bytes() == expected, "seed {seed}");
+}
+
+/// Whoever parked it would only park it again.
+#[test]
+fn a_share_that_has_ended_is_not_given_back() {
+    let (workers, _) = workers(|_| {});
+    let log = Log::new(TimelineLimit::default());
+    let ends = Ends::default();
+    let heard = ends.park(&workers, &log);
+    log.publish(vec![event(1, "a", None, 1)], Duration::ZERO);
+    ends.change(|pipe| pipe.room = 1);
+    ends.taken(1);
+    ends.change(|pipe| pipe.has_ended = true);
+    assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Heard::Ended(Ended::Gone)));
+    let log = Log::new(TimelineLimit::default());
+    let heard = ends.park(&workers, &log);
+    assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Heard::Ended(Ended::Gone)));
+}
+
+#[test]
+fn a_share_without_room_is_ended_as_slow_whatever_it_took_before() {
+    let (workers, _) = workers(|settings| settings.slow_after = Duration::from_millis(50));
+    let log = Log::new(TimelineLimit::default());
+    let ends = Ends::default();
+    ends.change(|pipe| pipe.room = 5);
+    let heard = ends.park(&workers, &log);
+    log.publish(vec![event(1, "a", None, 1)], Duration::ZERO);
+    assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Heard::Ended(Ended::Slow)));
+    assert_eq!(ends.taken(5).len(), 5);
+}

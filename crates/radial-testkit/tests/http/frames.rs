@@ -1,0 +1,184 @@
+//! What a client of HTTP/2 may not do: its frames are written by hand (RFC 9113).
+
+use std::time::Duration;
+
+use radial_testkit::wire::Answer;
+use radial_testkit::{PATIENCE, TestServer};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+/// `:status` 200 in the static table.
+const STATUS_200: u8 = 0x88;
+const MAX_CONCURRENT_STREAMS: u16 = 3;
+const REFUSED_STREAM: u32 = 7;
+const CANCEL: u32 = 8;
+const ENHANCE_YOUR_CALM: u32 = 11;
+
+struct Frame {
+    kind: u8,
+    stream: u32,
+    payload: Vec<u8>,
+}
+
+impl Frame {
+    /// The error that it begins with, at this place.
+    fn error(&self, at: usize) -> u32 {
+        u32::from_be_bytes(self.payload[at..at + 4].try_into().unwrap())
+    }
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let [_, a, b, c] = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = vec![a, b, c, kind, flags];
+    frame.extend(stream.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// The head of a GET, without a dynamic table (RFC 7541).
+fn get(path: &str) -> Vec<u8> {
+    let mut block = vec![0x82, 0x86, 0x01, 9];
+    block.extend_from_slice(b"localhost");
+    block.extend([0x04, u8::try_from(path.len()).unwrap()]);
+    block.extend_from_slice(path.as_bytes());
+    block
+}
+
+/// A connection whose SETTINGS were sent.
+async fn connect(hub: &TestServer) -> TcpStream {
+    let mut socket = TcpStream::connect(hub.address()).await.unwrap();
+    socket.write_all(PREFACE).await.unwrap();
+    socket.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
+    socket
+}
+
+/// The next frame; none once the connection has ended.
+async fn next(socket: &mut TcpStream) -> Option<Frame> {
+    let read = async {
+        let mut head = [0; 9];
+        socket.read_exact(&mut head).await.ok()?;
+        let [a, b, c, kind, _, stream @ ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        socket.read_exact(&mut payload).await.ok()?;
+        Some(Frame { kind, stream: u32::from_be_bytes(stream), payload })
+    };
+    timeout(PATIENCE, read).await.unwrap()
+}
+
+async fn until(socket: &mut TcpStream, kind: u8) -> Frame {
+    loop {
+        let frame = next(socket).await.expect("it ended before");
+        if frame.kind == kind {
+            return frame;
+        }
+    }
+}
+
+async fn publish(hub: &TestServer) -> Answer {
+    let event = json!({"eventType": "user.updated", "eventData": {"userId": "u"}});
+    hub.publish(&event).await.unwrap()
+}
+
+/// Each would be a task for nothing, as often as its client can ask.
+#[tokio::test]
+async fn whoever_takes_requests_back_at_once_again_and_again_is_closed() {
+    let hub = TestServer::start().await.unwrap();
+    let mut socket = connect(&hub).await;
+    let mut flood = Vec::new();
+    for stream in (1..2_000).step_by(2) {
+        let flags = END_STREAM | END_HEADERS;
+        flood.extend(frame(HEADERS, flags, stream, &get("/api/sse/events")));
+        flood.extend(frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes()));
+    }
+    // Whether or not it can take all of them.
+    let _ = socket.write_all(&flood).await;
+    assert_eq!(until(&mut socket, GOAWAY).await.error(4), ENHANCE_YOUR_CALM);
+    while next(&mut socket).await.is_some() {}
+    assert_eq!(publish(&hub).await.status, 201);
+    let metrics = String::from_utf8(hub.get("/metrics").await.unwrap().body).unwrap();
+    assert!(metrics.lines().any(|line| line == "radial_connections 0"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_head_without_end_is_not_read_to_the_end() {
+    let hub = TestServer::start().await.unwrap();
+    let mut socket = connect(&hub).await;
+    socket.write_all(&frame(HEADERS, END_STREAM, 1, &get("/healthz"))).await.unwrap();
+    // One header after the other, none of them in the dynamic table.
+    let more: Vec<u8> = [0x00, 1, b'a', 1, b'b'].repeat(3_000);
+    let mut sent = 0;
+    while sent < 64 * 1024 * 1024 {
+        match socket.write_all(&frame(CONTINUATION, 0, 1, &more)).await {
+            Ok(()) => sent += more.len(),
+            Err(_) => break,
+        }
+    }
+    assert!(sent < 64 * 1024 * 1024, "all of it was taken");
+    assert_eq!(publish(&hub).await.status, 201);
+}
+
+/// What it is owed for them would grow without end.
+#[tokio::test]
+async fn whoever_asks_for_answers_without_reading_them_is_not_read_either() {
+    let hub = TestServer::start().await.unwrap();
+    let mut socket = connect(&hub).await;
+    let pings = frame(PING, 0, 0, &[0; 8]).repeat(1_000);
+    let (mut sent, most) = (0, 256 * 1024 * 1024);
+    while sent < most {
+        match timeout(Duration::from_secs(1), socket.write(&pings)).await {
+            Ok(Ok(len)) => sent += len,
+            Ok(Err(_)) | Err(_) => break,
+        }
+    }
+    assert!(sent < most, "all of it was taken");
+    assert_eq!(publish(&hub).await.status, 201);
+}
+
+/// The hub is no proxy: it looks for what has no path, and finds nothing.
+#[tokio::test]
+async fn a_request_to_connect_elsewhere_is_refused_and_the_connection_goes_on() {
+    let hub = TestServer::start().await.unwrap();
+    let mut socket = connect(&hub).await;
+    let mut block = vec![0x02, 7];
+    block.extend_from_slice(b"CONNECT");
+    block.extend([0x01, 9]);
+    block.extend_from_slice(b"elsewhere");
+    for (stream, block) in [(1, block), (3, get("/healthz"))] {
+        let head = frame(HEADERS, END_STREAM | END_HEADERS, stream, &block);
+        socket.write_all(&head).await.unwrap();
+        let answer = until(&mut socket, HEADERS).await;
+        let is_ok = answer.payload[0] == STATUS_200;
+        assert_eq!((answer.stream, is_ok), (stream, stream == 3));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_has_as_many_streams_as_it_was_told_and_no_more() {
+    let hub = TestServer::start().await.unwrap();
+    let mut socket = connect(&hub).await;
+    let settings = until(&mut socket, SETTINGS).await.payload;
+    let mut settings = settings.chunks(6).map(|setting| {
+        let (id, value) = setting.split_at(2);
+        (u16::from_be_bytes(id.try_into().unwrap()), u32::from_be_bytes(value.try_into().unwrap()))
+    });
+    let most = settings.find(|(id, _)| *id == MAX_CONCURRENT_STREAMS).unwrap().1;
+    assert_eq!(most, 256);
+    for number in 0..=most {
+        let flags = END_STREAM | END_HEADERS;
+        let head = frame(HEADERS, flags, 2 * number + 1, &get("/api/sse/events"));
+        socket.write_all(&head).await.unwrap();
+    }
+    let refused = until(&mut socket, RST_STREAM).await;
+    assert_eq!((refused.stream, refused.error(0)), (2 * most + 1, REFUSED_STREAM));
+}
