@@ -94,7 +94,10 @@ impl Epoch {
 
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&URL_SAFE_NO_PAD.encode(self.0.to_be_bytes()))
+        let mut text = [0; EPOCH_TEXT_LEN];
+        let written = URL_SAFE_NO_PAD.encode_slice(self.0.to_be_bytes(), &mut text);
+        written.expect("eight bytes are eleven characters");
+        f.write_str(std::str::from_utf8(&text).expect("base64 is ASCII"))
     }
 }
 

@@ -3,10 +3,17 @@
 //! Publishers write the members of the delivered JSON side by side; what is left for the step that
 //! gives places is to put the pieces together.
 
+use std::fmt::Write as _;
+
 use crate::cursor::Cursor;
-use crate::event::{EntityVersion, Event, Head, Priority, TimeMs};
+use crate::event::{EntityVersion, Event, Frame, Head, Priority, TimeMs};
 use crate::names::{Id, TenantId};
 use crate::trace::TraceParent;
+
+/// What `receivedAt` takes, with a comma.
+const PLACED_BYTES: usize = 34;
+/// What `entity` takes beside its type and its id.
+const ENTITY_BYTES: usize = 64;
 
 /// An event that has not got its place in the log yet.
 #[derive(Clone, Debug)]
@@ -61,7 +68,7 @@ impl Draft {
     pub fn new(head: Head, content: &Content<'_>) -> Self {
         let mut middle = String::with_capacity(content.data.len() + 256);
         member(&mut middle, "eventId", head.event_id.as_str());
-        raw(&mut middle, "eventType", &quoted(head.event_type.as_str()));
+        member(&mut middle, "eventType", head.event_type.as_str());
         raw(&mut middle, "eventData", content.data);
         member(&mut middle, "version", content.version);
         member(&mut middle, "tenantId", content.tenant.as_str());
@@ -73,7 +80,7 @@ impl Draft {
             member(&mut middle, "userId", user.as_str());
         }
         if let Some(timestamp) = content.timestamp {
-            raw(&mut middle, "timestamp", &timestamp.0.to_string());
+            number(&mut middle, "timestamp", timestamp.0);
         }
         let priority = match head.priority {
             Priority::Normal => "",
@@ -114,38 +121,61 @@ impl Draft {
         received_at: TimeMs,
         entity: Option<EntityVersion>,
     ) -> Event {
-        let mut members = String::with_capacity(self.middle.len() + self.suffix.len() + 96);
-        members.push_str(&self.middle);
-        raw(&mut members, "receivedAt", &received_at.0.to_string());
-        members.push_str(self.priority);
-        if let Some(EntityVersion { entity, version }) = &entity {
-            members.push_str(",\"entity\":{");
-            member(&mut members, "type", entity.entity_type.as_str());
-            member(&mut members, "id", entity.id.as_str());
-            raw(&mut members, "version", &version.to_string());
-            members.push('}');
-        }
-        members.push_str(&self.suffix);
-        self.head.entity = entity;
-        Event::from_members(self.head, place, received_at, &members)
+        let Self { head, middle, priority, suffix } = &mut self;
+        let changed = entity.as_ref().map_or(0, |changed| {
+            ENTITY_BYTES
+                + changed.entity.entity_type.as_str().len()
+                + changed.entity.id.as_str().len()
+        });
+        let len = middle.len() + PLACED_BYTES + priority.len() + changed + suffix.len();
+        let frame = Frame::write(place, len, |members| {
+            members.push_str(middle);
+            number(members, "receivedAt", received_at.0);
+            members.push_str(priority);
+            if let Some(EntityVersion { entity, version }) = &entity {
+                members.push_str(",\"entity\":{");
+                member(members, "type", entity.entity_type.as_str());
+                member(members, "id", entity.id.as_str());
+                number(members, "version", *version);
+                members.push('}');
+            }
+            members.push_str(suffix);
+        });
+        head.entity = entity;
+        Event::of_frame(self.head, place, received_at, frame)
     }
 }
 
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+pub(crate) fn member(out: &mut String, name: &str, text: &str) {
+    begin_member(out, name);
+    // Names and ids seldom have anything to escape, and the library takes two allocations to find
+    // that out.
+    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&serde_json::Value::from(text).to_string());
+    }
 }
 
-pub(crate) fn member(out: &mut String, name: &str, text: &str) {
-    raw(out, name, &quoted(text));
+pub(crate) fn number(out: &mut String, name: &str, number: u64) {
+    begin_member(out, name);
+    // Writing to a String cannot fail.
+    let _ = write!(out, "{number}");
 }
 
 /// Appends `"name":value`, with a comma before it unless it begins an object.
 pub(crate) fn raw(out: &mut String, name: &str, value: &str) {
+    begin_member(out, name);
+    out.push_str(value);
+}
+
+fn begin_member(out: &mut String, name: &str) {
     if !out.is_empty() && !out.ends_with('{') && !out.ends_with(',') {
         out.push(',');
     }
     out.push('"');
     out.push_str(name);
     out.push_str("\":");
-    out.push_str(value);
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::cursor::{Cursor, Offset};
-use crate::draft::{member, raw};
+use crate::draft::{member, number};
 use crate::names::{ChannelName, EventId, EventTypeName, Id, Name, SessionId, UserId};
 
 pub use crate::draft::{Content, Draft};
@@ -194,28 +194,19 @@ impl Event {
         received_at: TimeMs,
         members: &str,
     ) -> Self {
-        let mut frame = String::with_capacity(members.len() + 96);
-        crate::sse::begin_data(&mut frame, place);
-        let json_start = frame.len();
-        frame.push('{');
-        if let Some(cursor) = place {
-            member(&mut frame, "cursor", &cursor.to_string());
-            raw(&mut frame, "offset", &cursor.offset.to_string());
-            frame.push(',');
-        }
-        let members_start = frame.len();
-        frame.push_str(members);
-        frame.push('}');
-        frame.push_str(crate::sse::FRAME_END);
-        Self {
-            head,
-            place,
-            received_at,
-            frame: Bytes::from(frame),
-            json_start,
-            members_start,
-            packed: OnceLock::new(),
-        }
+        let frame = Frame::write(place, members.len(), |frame| frame.push_str(members));
+        Self::of_frame(head, place, received_at, frame)
+    }
+
+    pub(crate) fn of_frame(
+        head: Head,
+        place: Option<Cursor>,
+        received_at: TimeMs,
+        frame: Frame,
+    ) -> Self {
+        let Frame { bytes: frame, json_start, members_start } = frame;
+        let packed = OnceLock::new();
+        Self { head, place, received_at, frame, json_start, members_start, packed }
     }
 
     /// The offset; `None` for a `live` event.
@@ -283,6 +274,41 @@ impl Event {
     /// About how many bytes of memory the event takes.
     pub fn memory_bytes(&self) -> usize {
         self.frame.len() + size_of::<Self>() + self.head.event_id.as_str().len()
+    }
+}
+
+/// What a frame has around the members of its event, at most.
+const AROUND_BYTES: usize = 128;
+
+/// The bytes of an event's SSE frame, written in one go, with the JSON in it.
+pub(crate) struct Frame {
+    bytes: Bytes,
+    json_start: usize,
+    members_start: usize,
+}
+
+impl Frame {
+    /// `members` writes about so many bytes.
+    pub(crate) fn write(
+        place: Option<Cursor>,
+        members_len: usize,
+        members: impl FnOnce(&mut String),
+    ) -> Self {
+        let mut frame = String::with_capacity(members_len + AROUND_BYTES);
+        let cursor = place.map(|cursor| cursor.to_string());
+        crate::sse::begin_data(&mut frame, cursor.as_deref());
+        let json_start = frame.len();
+        frame.push('{');
+        if let (Some(text), Some(cursor)) = (&cursor, place) {
+            member(&mut frame, "cursor", text);
+            number(&mut frame, "offset", cursor.offset.get());
+            frame.push(',');
+        }
+        let members_start = frame.len();
+        members(&mut frame);
+        frame.push('}');
+        frame.push_str(crate::sse::FRAME_END);
+        Self { bytes: Bytes::from(frame), json_start, members_start }
     }
 }
 

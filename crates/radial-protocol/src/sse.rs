@@ -7,17 +7,16 @@
 use bytes::Bytes;
 
 use crate::control::Control;
-use crate::cursor::Cursor;
 use crate::event::Event;
 
 /// What ends every frame.
 pub const FRAME_END: &str = "\n\n";
 
 /// Begins the frame of a delivered event; the JSON and [`FRAME_END`] follow.
-pub(crate) fn begin_data(frame: &mut String, place: Option<Cursor>) {
-    if let Some(cursor) = place {
+pub(crate) fn begin_data(frame: &mut String, cursor: Option<&str>) {
+    if let Some(cursor) = cursor {
         frame.push_str("id: ");
-        frame.push_str(&cursor.to_string());
+        frame.push_str(cursor);
         frame.push('\n');
     }
     frame.push_str("data: ");
