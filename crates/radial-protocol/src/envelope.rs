@@ -103,6 +103,9 @@ impl<'a> Body<'a> {
 
 /// Parses a body that holds one event.
 pub fn parse_publish(body: &[u8], limits: &Limits) -> Result<PublishRequest, Problem> {
+    if let Some(request) = PublishRequest::parse_body(body, limits) {
+        return request;
+    }
     match Body::split(body, limits)? {
         Body::One(item) => PublishRequest::parse(item, limits),
         Body::Batch(_) => Err(Problem::new(Code::InvalidEnvelope, "one event is expected here")),
@@ -144,7 +147,27 @@ impl PublishRequest {
     /// `invalid-envelope`, `duplicate-key`, `nesting-too-deep`, `event-too-large`,
     /// `empty-audience`, `audience-too-large`.
     pub fn parse(item: &RawValue, limits: &Limits) -> Result<Self, Problem> {
-        let wire: Wire<'_> = serde_json::from_str(item.get()).map_err(|error| problem(&error))?;
+        if !item.get().starts_with('{') {
+            let detail = "an event of the batch is not an object";
+            return Err(Problem::new(Code::InvalidEnvelope, detail));
+        }
+        let wire = serde_json::from_str(item.get()).map_err(|error| problem(&error))?;
+        Self::of(wire, limits)
+    }
+
+    /// Parses a body that is one event, in one pass; `None` if it is anything else, and then
+    /// [`Body::split`] says what.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_body(body: &[u8], limits: &Limits) -> Option<Result<Self, Problem>> {
+        let text = std::str::from_utf8(body).ok()?;
+        let is_object = text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{');
+        let wire = is_object.then(|| serde_json::from_str(text).ok())??;
+        Some(Self::of(wire, limits))
+    }
+
+    fn of(wire: Wire<'_>, limits: &Limits) -> Result<Self, Problem> {
         let data = read_data(wire.event_data.get(), limits)?;
         check_audience(wire.audience.as_ref(), limits)?;
         check_numbers(&wire)?;
@@ -332,6 +355,16 @@ mod tests {
         assert_eq!(Body::split(b"[]", &limits).unwrap_err().code, Code::InvalidEnvelope);
     }
 
+    #[test]
+    fn an_event_is_an_object_even_if_a_list_has_all_its_fields_in_order() {
+        let limits = Limits::default();
+        let list = format!(r#"["a.b",{{}}{}]"#, ",null".repeat(17));
+        let item: &RawValue = serde_json::from_str(&list).unwrap();
+        let refused = PublishRequest::parse(item, &limits).unwrap_err();
+        assert_eq!(refused.code, Code::InvalidEnvelope);
+        assert!(PublishRequest::parse_body(list.as_bytes(), &limits).is_none());
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_survived(body in prop::collection::vec(any::<u8>(), 0..300)) {
@@ -342,6 +375,26 @@ mod tests {
         fn any_near_miss_is_survived(field in "[a-zA-Z]{1,12}", value in ".{0,20}") {
             let body = serde_json::json!({"eventType": "a.b", "eventData": {}, field: value}).to_string();
             let _ = parse_publish(body.as_bytes(), &Limits::default());
+        }
+
+        #[test]
+        fn what_is_read_in_one_pass_is_read_the_same_item_by_item(
+            before in "[ \n\t]{0,2}", name in "[a-z]{1,3}|channel", value in "[a-z0-9\"{}, ]{1,6}", rest in "[ }x]{0,2}"
+        ) {
+            let body = format!(r#"{before}{{"eventType":"a.b","eventData":{{"x" : 1}},"{name}":{value}}}{rest}"#);
+            let limits = Limits::default();
+            let by_item = match Body::split(body.as_bytes(), &limits) {
+                Ok(Body::One(item)) => Some(PublishRequest::parse(item, &limits)),
+                _ => None,
+            };
+            match (PublishRequest::parse_body(body.as_bytes(), &limits), by_item) {
+                (Some(at_once), Some(by_item)) => {
+                    prop_assert_eq!(at_once.map_err(|it| it.code), by_item.map_err(|it| it.code));
+                }
+                (at_once, by_item) => {
+                    prop_assert!(at_once.is_none() && by_item.is_none_or(|it| it.is_err()));
+                }
+            }
         }
     }
 }

@@ -88,6 +88,11 @@ impl Form {
                 return cloudevents::binary(attributes, media, bytes, limits).map(Incoming::one);
             }
         };
+        if let Self::Envelope = self
+            && let Some(request) = PublishRequest::parse_body(bytes, limits)
+        {
+            return request.map(Incoming::one);
+        }
         match (self, envelope::Body::split(bytes, limits)?) {
             (Form::Envelope | Form::Structured, envelope::Body::One(raw)) => {
                 item(raw, limits).map(Incoming::one)
