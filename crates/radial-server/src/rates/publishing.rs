@@ -77,8 +77,9 @@ impl Rates {
         let client: [&[u8]; 3] = [tenant, client.0, client.1.as_bytes()];
         let mut charges = Vec::with_capacity(5);
         let mut charge = |scope: Scope, quota: usize, parts: &[&[u8]], tokens| {
-            let key = scope.key(self.seed, parts);
-            charges.extend(Rate::a_minute(quota).map(|rate| Charge { scope, rate, key, tokens }));
+            // Who has no limit needs no bucket.
+            let Some(rate) = Rate::a_minute(quota) else { return };
+            charges.push(Charge { scope, rate, key: scope.key(self.seed, parts), tokens });
         };
         charge(Scope::PublishClient, requests, &client, 1);
         charge(Scope::EventsClient, budget, &client, events);
