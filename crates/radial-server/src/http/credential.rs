@@ -18,7 +18,7 @@ use radial_protocol::grants::{CredentialKind, Grants, Operator};
 use radial_protocol::names::{SessionId, UserId};
 use radial_protocol::{Code, Problem, TenantId, TimeMs};
 
-use super::guard::Told;
+use super::guard::{Arrival, Told};
 use super::refusal::Refusal;
 use crate::app::{App, Mode};
 use crate::auth::Shown;
@@ -40,13 +40,10 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Refusal> {
-        let shown = match app.mode {
-            Mode::Dev => None,
-            Mode::Serve => Some(shown::judged(app, parts).await?),
-        };
-        let header = named_by_header(&parts.headers);
+        let arrival = parts.extensions.get::<Arrival>().copied();
+        let arrival = arrival.expect("the guard has seen every request");
         let told = parts.extensions.get::<Told>().cloned().unwrap_or_default();
-        Ok(Self { shown, header, told, app: Arc::clone(app) })
+        Ok(Self::of(app, parts, arrival, told).await?)
     }
 }
 
@@ -82,6 +79,24 @@ fn named_by_header(headers: &HeaderMap) -> Option<Result<TenantId, ()>> {
 }
 
 impl Caller {
+    /// Who sent a request that arrived so.
+    ///
+    /// # Errors
+    /// `unauthorized`; `rate-limited` where too many were bad.
+    pub(super) async fn of(
+        app: &Arc<App>,
+        parts: &Parts,
+        arrival: Arrival,
+        told: Told,
+    ) -> Result<Self, Problem> {
+        let shown = match app.mode {
+            Mode::Dev => None,
+            Mode::Serve => Some(shown::judged(app, parts, arrival).await?),
+        };
+        let header = named_by_header(&parts.headers);
+        Ok(Self { shown, header, told, app: Arc::clone(app) })
+    }
+
     /// Who shows this token or API key otherwise than with a request.
     ///
     /// # Errors

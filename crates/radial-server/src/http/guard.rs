@@ -117,7 +117,7 @@ impl Arrival {
 pub(super) struct Asked {
     pub(super) id: RequestId,
     pub(super) arrival: Arrival,
-    told: Told,
+    pub(super) told: Told,
     method: Method,
     uri: Uri,
     origin: Option<HeaderValue>,
@@ -144,7 +144,7 @@ impl Asked {
     }
 
     /// Leaves with the request what is read where its credential is.
-    pub(super) fn mark(&self, extensions: &mut Extensions) {
+    fn mark(&self, extensions: &mut Extensions) {
         extensions.insert(self.told.clone());
         extensions.insert(self.arrival);
     }

@@ -24,7 +24,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout_at};
 use tokio_util::sync::WaitForCancellationFuture;
 
 use self::answer::Writer;
-use self::head::{Next, Whole, next};
+use self::head::{Next, Spare, Whole, next};
 use super::guard::{Arrival, Asked, check};
 use super::proxies::Peer;
 use super::publish;
@@ -50,7 +50,8 @@ pub(super) async fn serve(
     socket: Socket,
     idle_timeout: Duration,
 ) -> Option<Left> {
-    let publisher = Publisher { app, peer, socket, read: BytesMut::new(), writer: Writer::new() };
+    let (read, spare, writer) = (BytesMut::new(), Spare::default(), Writer::new());
+    let publisher = Publisher { app, peer, socket, read, spare, writer };
     tokio::select! {
         left = publisher.serve(idle_timeout) => left,
         () = app.cut.cancelled() => None,
@@ -62,6 +63,7 @@ struct Publisher<'a> {
     peer: Peer,
     socket: Socket,
     read: BytesMut,
+    spare: Spare,
     writer: Writer,
 }
 
@@ -72,7 +74,7 @@ impl Publisher<'_> {
         // Until when the rest of a request that has begun is waited for.
         let mut until = None;
         loop {
-            match next(&mut self.read) {
+            match next(&mut self.read, &mut self.spare) {
                 Next::Whole(request) => {
                     until = None;
                     if !self.answer(*request).await? {
@@ -128,15 +130,15 @@ impl Publisher<'_> {
     /// Answers a request; tells whether another one may come, `None` if the answer cannot be
     /// written.
     async fn answer(&mut self, request: Whole) -> Option<bool> {
-        let (app, Whole { mut parts, body, is_last }) = (self.app, request);
+        let (app, Whole { parts, body, is_last }) = (self.app, request);
         let is_large = body.len() > READ_BYTES;
         let arrival = Arrival::of(app, self.peer, &parts.headers);
         let asked = Asked::of(app, &parts.method, &parts.uri, &parts.headers, arrival);
-        asked.mark(&mut parts.extensions);
         let answered = match check(app, &parts.headers) {
-            Ok(()) => publish::whole(app, &mut parts, body, &asked).await,
+            Ok(()) => publish::whole(app, &parts, body, &asked).await,
             Err(problem) => Err(problem),
         };
+        self.spare.give_back(parts.headers);
         let answer = asked.answer(app, answered);
         let is_last = is_last || app.drain.is_cancelled();
         let bytes = self.writer.write(&answer, app.hub.runtime().now(), is_last);

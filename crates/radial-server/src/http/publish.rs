@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts as _, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
@@ -51,12 +51,11 @@ pub(crate) async fn publish(
 /// Whatever a publish is refused for.
 pub(super) async fn whole(
     app: &Arc<App>,
-    parts: &mut Parts,
+    parts: &Parts,
     body: Bytes,
     asked: &Asked,
 ) -> Result<http::Response<Bytes>, Problem> {
-    let caller = Caller::from_request_parts(parts, app).await;
-    let caller = caller.map_err(|Refusal(problem)| problem)?;
+    let caller = Caller::of(app, parts, asked.arrival, asked.told.clone()).await?;
     let atomic = is_atomic(&RawQuery(parts.uri.query().map(str::to_owned)))?;
     let incoming = incoming::of_whole(app, &parts.headers, body)?;
     let publish = Publish {

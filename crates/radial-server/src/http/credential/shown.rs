@@ -24,12 +24,14 @@ pub(crate) const QUERY_TOKEN: &str = "access_token";
 const STREAMS: &[&str] = &["/api/sse/events", "/api/ws"];
 
 /// What the request shows, unless too much that was bad came from its address lately.
-pub(super) async fn judged(app: &App, parts: &Parts) -> Result<Shown, Problem> {
-    let address = parts.extensions.get::<Arrival>().map(|arrival| arrival.address);
-    let address = address.expect("the guard has seen every request");
+pub(super) async fn judged(
+    app: &App,
+    parts: &Parts,
+    Arrival { address, origin, .. }: Arrival,
+) -> Result<Shown, Problem> {
     app.rates.authentication(address, app.hub.runtime().uptime())?;
     let is_sent_on_purpose = parts.headers.contains_key(header::AUTHORIZATION);
-    judge(app, shown(app, parts).await, address, is_sent_on_purpose)
+    judge(app, shown(app, parts, origin).await, address, is_sent_on_purpose)
 }
 
 /// The same for a token or API key that came otherwise than with a request.
@@ -67,10 +69,11 @@ pub(super) fn no_more(unknown: Unknown) -> Problem {
 
 /// Whether the request shows anything at all, good or bad.
 pub(super) fn is_there(app: &App, parts: &Parts) -> bool {
+    let origin = parts.extensions.get::<Arrival>().map(|arrival| arrival.origin);
     parts.headers.contains_key(header::AUTHORIZATION)
         || (is_stream(app, parts) && parameter(parts, TICKET).is_some())
         || parameter(parts, QUERY_TOKEN).is_some()
-        || (cookies_count(parts)
+        || (origin.is_some_and(|origin| cookies_count(parts, origin))
             && app.auth.reads_cookies()
             && parts.headers.contains_key(header::COOKIE))
 }
@@ -94,7 +97,7 @@ fn is_guess(refused: Refused) -> bool {
 /// What the request shows. The first that is there counts, and no other: a bearer, a ticket, a
 /// token in the URL, a cookie that holds a token, and then whatever the application knows the
 /// cookies by.
-async fn shown(app: &App, parts: &Parts) -> Result<Shown, Unknown> {
+async fn shown(app: &App, parts: &Parts, origin: OriginVerdict) -> Result<Shown, Unknown> {
     let mut authorizations = parts.headers.get_all(header::AUTHORIZATION).iter();
     match (authorizations.next(), authorizations.next()) {
         (Some(value), None) if !is_for_application(app, value) => {
@@ -102,7 +105,7 @@ async fn shown(app: &App, parts: &Parts) -> Result<Shown, Unknown> {
             return app.auth.bearer(bearer, &app.hub).await;
         }
         (Some(_), Some(_)) => return Err(Refused::Malformed.into()),
-        (Some(_), None) => return app.auth.application(head_for_application(parts)).await,
+        (Some(_), None) => return app.auth.application(head_for_application(parts, origin)).await,
         (None, _) => {}
     }
     if is_stream(app, parts)
@@ -111,7 +114,7 @@ async fn shown(app: &App, parts: &Parts) -> Result<Shown, Unknown> {
         return app.auth.ticket(ticket, &app.hub);
     }
     if app.auth.asks_application() {
-        return app.auth.application(head_for_application(parts)).await;
+        return app.auth.application(head_for_application(parts, origin)).await;
     }
     if let Some(token) = parameter(parts, QUERY_TOKEN) {
         if !app.auth.query_tokens {
@@ -119,7 +122,7 @@ async fn shown(app: &App, parts: &Parts) -> Result<Shown, Unknown> {
         }
         return app.auth.token(token, &app.hub).await;
     }
-    if !cookies_count(parts) {
+    if !cookies_count(parts, origin) {
         return Err(Refused::Malformed.into());
     }
     if let Some(token) = cookie(app, &parts.headers)? {
@@ -141,9 +144,9 @@ fn is_for_application(app: &App, value: &HeaderValue) -> bool {
 
 /// What the application is shown of a request: no cookies that a page of another site made the
 /// browser send.
-fn head_for_application(parts: &Parts) -> Parts {
+fn head_for_application(parts: &Parts, origin: OriginVerdict) -> Parts {
     let mut parts = parts.clone();
-    if !cookies_count(&parts) {
+    if !cookies_count(&parts, origin) {
         parts.headers.remove(header::COOKIE);
     }
     parts
@@ -164,13 +167,13 @@ fn parameter<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
 
 /// Whether a browser sent its cookies for its user: not because a page of another site asked for
 /// it (protocol §6).
-fn cookies_count(parts: &Parts) -> bool {
+fn cookies_count(parts: &Parts, origin: OriginVerdict) -> bool {
     let is_handshake = parts.headers.contains_key(header::UPGRADE);
     let is_safe = matches!(parts.method, Method::GET | Method::HEAD) && !is_handshake;
-    match parts.extensions.get::<Arrival>().map(|arrival| arrival.origin) {
-        Some(OriginVerdict::Own | OriginVerdict::Allowed) => true,
-        Some(OriginVerdict::Absent) => is_safe,
-        Some(OriginVerdict::Foreign) | None => false,
+    match origin {
+        OriginVerdict::Own | OriginVerdict::Allowed => true,
+        OriginVerdict::Absent => is_safe,
+        OriginVerdict::Foreign => false,
     }
 }
 

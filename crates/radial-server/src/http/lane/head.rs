@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use bytes::BytesMut;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
 use super::BEGINNING;
 
@@ -35,8 +35,24 @@ pub(super) struct Whole {
     pub(super) is_last: bool,
 }
 
+/// What is used again for each request of a connection.
+#[derive(Default)]
+pub(super) struct Spare {
+    headers: HeaderMap,
+    /// The headers of a request, and where in its head their values stand.
+    places: Vec<(HeaderName, Range<usize>)>,
+}
+
+impl Spare {
+    /// Takes back the headers of a request that has been answered.
+    pub(super) fn give_back(&mut self, mut headers: HeaderMap) {
+        headers.clear();
+        self.headers = headers;
+    }
+}
+
 /// Takes the next request out, if it is there as a whole.
-pub(super) fn next(read: &mut BytesMut) -> Next {
+pub(super) fn next(read: &mut BytesMut, spare: &mut Spare) -> Next {
     if read.iter().zip(BEGINNING).any(|(byte, expected)| byte != expected) {
         return Next::Foreign;
     }
@@ -47,7 +63,7 @@ pub(super) fn next(read: &mut BytesMut) -> Next {
         Ok(httparse::Status::Partial) if read.len() < HEAD_BYTES_MAX => return Next::Partial(1),
         _ => return Next::Foreign,
     };
-    let Some(plain) = Plain::of(&request, read) else { return Next::Foreign };
+    let Some(plain) = Plain::of(&request, read, &mut spare.places) else { return Next::Foreign };
     let missing = (head_len + plain.body_len).saturating_sub(read.len());
     if missing > 0 {
         return Next::Partial(missing);
@@ -55,20 +71,23 @@ pub(super) fn next(read: &mut BytesMut) -> Next {
     let head = read.split_to(head_len).freeze();
     let body = read.split_to(plain.body_len).freeze();
     let is_last = plain.is_last;
-    Next::Whole(Box::new(Whole { parts: plain.parts(&head), body, is_last }))
+    Next::Whole(Box::new(Whole { parts: plain.parts(&head, spare), body, is_last }))
 }
 
 /// A request that belongs here.
 struct Plain {
     uri: Uri,
-    headers: Vec<(HeaderName, Range<usize>)>,
     body_len: usize,
     is_last: bool,
 }
 
 impl Plain {
     /// `None`: the library knows more about such a one.
-    fn of(request: &httparse::Request<'_, '_>, read: &[u8]) -> Option<Self> {
+    fn of(
+        request: &httparse::Request<'_, '_>,
+        read: &[u8],
+        places: &mut Vec<(HeaderName, Range<usize>)>,
+    ) -> Option<Self> {
         if request.method != Some("POST") || request.version != Some(1) {
             return None;
         }
@@ -78,7 +97,7 @@ impl Plain {
             [b'?', ..] => target.parse().ok()?,
             _ => return None,
         };
-        let mut headers = Vec::with_capacity(request.headers.len());
+        places.clear();
         let (mut length, mut is_last) = (None, false);
         for header in &*request.headers {
             let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
@@ -97,19 +116,20 @@ impl Plain {
                 return None;
             }
             let start = header.value.as_ptr().addr().checked_sub(read.as_ptr().addr())?;
-            headers.push((name, start..start + header.value.len()));
+            places.push((name, start..start + header.value.len()));
         }
         let body_len = length.filter(|length| *length <= BODY_BYTES_MAX)?;
-        Some(Self { uri, headers, body_len, is_last })
+        Some(Self { uri, body_len, is_last })
     }
 
-    fn parts(self, head: &Bytes) -> Parts {
+    fn parts(self, head: &Bytes, spare: &mut Spare) -> Parts {
         let mut request = Request::new(());
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri;
         let headers = request.headers_mut();
-        headers.reserve(self.headers.len());
-        for (name, value) in self.headers {
+        *headers = std::mem::take(&mut spare.headers);
+        headers.reserve(spare.places.len());
+        for (name, value) in spare.places.drain(..) {
             let value = HeaderValue::from_maybe_shared(head.slice(value));
             headers.append(name, value.expect("the parser lets no other bytes through"));
         }
@@ -134,12 +154,16 @@ mod tests {
         for len in 0..end {
             let mut read = BytesMut::from(&whole.as_bytes()[..len]);
             let before = read.clone();
-            let Next::Partial(missing) = next(&mut read) else { panic!("{len}") };
+            let Next::Partial(missing) = next(&mut read, &mut Spare::default()) else {
+                panic!("{len}")
+            };
             assert!((1..=end - len).contains(&missing), "{len}: {missing}");
             assert_eq!(read, before, "what is not whole stays");
         }
         let mut read = BytesMut::from(whole.as_bytes());
-        let Next::Whole(whole) = next(&mut read) else { panic!("it is whole") };
+        let Next::Whole(whole) = next(&mut read, &mut Spare::default()) else {
+            panic!("it is whole")
+        };
         let Whole { parts, body, is_last } = *whole;
         assert!(!is_last);
         assert_eq!((parts.method, parts.uri.path()), (Method::POST, "/api/sse/events"));
@@ -171,18 +195,21 @@ mod tests {
         ];
         for text in foreign {
             let mut read = BytesMut::from(text.as_bytes());
-            assert!(matches!(next(&mut read), Next::Foreign), "{text}");
+            assert!(matches!(next(&mut read, &mut Spare::default()), Next::Foreign), "{text}");
             assert_eq!(read, text.as_bytes(), "nothing is taken from it");
         }
         for (connection, expected) in [("Keep-Alive", false), ("Close", true)] {
             let text = request(&format!("connection: {connection}\r\n"), "{}");
-            let Next::Whole(whole) = next(&mut BytesMut::from(text.as_bytes())) else {
+            let Next::Whole(whole) =
+                next(&mut BytesMut::from(text.as_bytes()), &mut Spare::default())
+            else {
                 panic!("{text}")
             };
             assert_eq!(whole.is_last, expected, "{text}");
         }
         let query = request("", "{}").replace("events ", "events?atomic=true ");
-        let Next::Whole(whole) = next(&mut BytesMut::from(query.as_bytes())) else {
+        let Next::Whole(whole) = next(&mut BytesMut::from(query.as_bytes()), &mut Spare::default())
+        else {
             panic!("{query}")
         };
         assert_eq!(whole.parts.uri.query(), Some("atomic=true"));
