@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::event_log::{AppendError, OnCommit};
 use crate::flusher::{Flush, FlushQueue};
 use crate::queue::{CommitQueue, Waiting};
-use crate::record::{Record, StoredEvent, TenantNo, encode};
+use crate::record::{Record, StoredEvent, TenantNo, encode_onto};
 use crate::settings::Durability;
 use crate::slot::Wake;
 use crate::wal::Wal;
@@ -105,7 +105,7 @@ impl Committer {
         let reserves = self.stage_reservations(round);
         let mut last_seq = 0;
         for waiting in round {
-            last_seq = self.wal.stage(&encode(&batch_record(waiting)));
+            last_seq = self.wal.stage(|out| encode_onto(&batch_record(waiting), out));
         }
         self.wal.write()?;
         if reserves || self.must_sync(round) {
@@ -147,7 +147,8 @@ impl Committer {
             if last > *reserved {
                 *reserved = last.plus(RESERVATION);
                 let up_to = reserved.get();
-                self.wal.stage(&encode(&Record::Reserve { tenant: waiting.tenant.no, up_to }));
+                let reserve = Record::Reserve { tenant: waiting.tenant.no, up_to };
+                self.wal.stage(|out| encode_onto(&reserve, out));
                 any = true;
             }
         }

@@ -149,6 +149,12 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_allocvec(value).expect("records have no unsized parts that postcard refuses")
 }
 
+/// Appends what [`encode`] returns.
+pub(crate) fn encode_onto<T: Serialize>(value: &T, out: &mut Vec<u8>) {
+    let written = postcard::to_extend(value, std::mem::take(out));
+    *out = written.expect("records have no unsized parts that postcard refuses");
+}
+
 /// Reads a value back, or `None` if these bytes are not one.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
     postcard::from_bytes(bytes).ok()

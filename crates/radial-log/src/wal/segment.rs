@@ -36,11 +36,12 @@ impl Wal {
         })
     }
 
-    /// Adds a record to the round and returns its seq; nothing is written yet.
-    pub(crate) fn stage(&mut self, payload: &[u8]) -> u64 {
+    /// Adds a record, whose payload `write` appends, to the round and returns its seq; nothing is
+    /// written to the file yet.
+    pub(crate) fn stage(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> u64 {
         let seq = self.next_seq;
         self.next_seq += 1;
-        encode_record(&mut self.buffer, seq, self.durable_seq, payload);
+        encode_record(&mut self.buffer, seq, self.durable_seq, write);
         seq
     }
 
@@ -91,19 +92,20 @@ fn staged_seq(buffer: &[u8]) -> Option<u64> {
 }
 
 /// Appends one record's bytes.
-pub(crate) fn encode_record(out: &mut Vec<u8>, seq: u64, durable: u64, payload: &[u8]) {
-    let body_len = u32::try_from(payload.len()).expect("a record is far below 4 GiB");
+fn encode_record(out: &mut Vec<u8>, seq: u64, durable: u64, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
-    out.extend_from_slice(&body_len.to_le_bytes());
-    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&[0; 4 + 4]);
     out.extend_from_slice(&seq.to_le_bytes());
     out.extend_from_slice(&durable.to_le_bytes());
-    out.extend_from_slice(payload);
+    write(out);
+    let body_len = out.len().saturating_sub(start + RECORD_HEAD_BYTES);
+    let body_len = u32::try_from(body_len).expect("a record is far below 4 GiB");
     let checksum = record_checksum(body_len, out.get(start + 8..).unwrap_or_default());
-    if let Some(field) = out.get_mut(start + 4..start + 8) {
-        field.copy_from_slice(&checksum.to_le_bytes());
+    if let Some(field) = out.get_mut(start..start + 8) {
+        let (length, sum) = field.split_at_mut(4);
+        length.copy_from_slice(&body_len.to_le_bytes());
+        sum.copy_from_slice(&checksum.to_le_bytes());
     }
-    debug_assert_eq!(out.len() - start, RECORD_HEAD_BYTES + payload.len());
 }
 
 /// Over the length too: a length that lies would adopt another record's bytes.

@@ -15,7 +15,7 @@ fn written(folder: &Path, payloads: &[&[u8]]) -> Vec<u64> {
     let mut ends = Vec::new();
     let mut at = HEADER_BYTES as u64;
     for payload in payloads {
-        wal.stage(payload);
+        wal.stage(|out| out.extend_from_slice(payload));
         wal.write().unwrap();
         wal.sync().unwrap();
         at += (RECORD_HEAD_BYTES + payload.len()) as u64;
@@ -73,7 +73,7 @@ fn an_unsynced_round_may_lose_its_middle() {
     let folder = tempfile::tempdir().unwrap();
     let mut wal = Wal::create(Arc::new(RealDisk), folder.path(), 1).unwrap();
     for payload in [b"one", b"two", b"six"] {
-        wal.stage(payload);
+        wal.stage(|out| out.extend_from_slice(payload));
     }
     wal.write().unwrap();
     let second = (HEADER_BYTES + RECORD_HEAD_BYTES + 3) as u64;
@@ -87,7 +87,7 @@ fn rounds_that_do_not_fit_begin_a_new_segment() {
     let mut wal = Wal::create(Arc::new(RealDisk), folder.path(), 1).unwrap();
     let large = vec![7_u8; usize::try_from(crate::wal::SEGMENT_BYTES).unwrap() / 3];
     for _ in 0..7 {
-        wal.stage(&large);
+        wal.stage(|out| out.extend_from_slice(&large));
         wal.write().unwrap();
     }
     wal.sync().unwrap();
