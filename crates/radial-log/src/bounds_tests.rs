@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use radial_protocol::event::{Content, Draft, EntityRef, Head, TimeMs};
+use radial_protocol::event::{Content, Draft, EntityRef, Head, Persistence, TimeMs};
 use radial_protocol::names::EventId;
 use radial_protocol::{EventTypeName, Offset, TenantId};
 
@@ -13,7 +13,7 @@ use crate::embedded::{Config, EmbeddedLog, open_store};
 use crate::entity::{Change, Conflict, ENTITY_STATE_BYTES_MAX, Effect};
 use crate::event_log::{Append, Entry, EventLog as _, Fingerprint, Outcome};
 use crate::record::Placed;
-use crate::settings::Settings;
+use crate::settings::{Keep, Retention, Settings};
 use crate::slot::Slot;
 use crate::store::{HeadPlace, TenantChange};
 use crate::tenant::{ID_WINDOW_EVENTS, ID_WINDOW_MS};
@@ -76,6 +76,36 @@ async fn an_id_is_known_among_the_newest_million_events() {
     log.append(append(vec![entry("one-more", "{}")])).await.unwrap();
     let forgotten = log.append(first()).await.unwrap();
     assert!(matches!(forgotten[..], [Outcome::Appended(_)]), "{forgotten:?}");
+}
+
+#[test]
+fn stored_events_of_class_recent_go_once_newer_ones_have_gone_that_were_never_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path());
+    let tenant = log.tenant(&acme()).unwrap();
+    let decide = |log: &EmbeddedLog, ids: [&str; 2]| {
+        let mut entries: Vec<_> = ids.into_iter().map(|id| entry(id, "{}")).collect();
+        for entry in &mut entries {
+            entry.draft.head.persistence = Persistence::Recent;
+        }
+        let mut sequencing = tenant.sequencing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (append, slot) = (append(entries), Slot::new());
+        let decided = tenant.decide(&mut sequencing, &log.store, append, &slot, None, 1).unwrap();
+        TenantChange { events: decided.placed, ..TenantChange::default() }
+    };
+    let stored = decide(&log, ["a", "b"]);
+    log.store.apply(&[(tenant.no, stored)], 1).unwrap();
+    // Two newer ones come, and many more that are not in the store yet.
+    let mut passed = decide(&log, ["c", "d"]);
+    assert_eq!(passed.keep_recents(0).map(Offset::get), Some(4));
+    let heads = log.store.apply(&[(tenant.no, passed)], 2).unwrap();
+    assert_eq!(heads[0].recents, 2);
+    let keep_recent = Keep { events: Some(10), age: None, bytes: None };
+    let retention = Retention { keep_recent, ..Retention::default() };
+    let plan = log.store.plan_trim(tenant.no, retention, TimeMs(1_000)).unwrap();
+    let head = log.store.trim(tenant.no, &plan).unwrap();
+    assert_eq!((head.recents, head.events, head.recent_gone().get()), (0, 0, 4));
+    assert!(!log.store.plan_trim(tenant.no, retention, TimeMs(1_000)).unwrap().any);
 }
 
 #[test]

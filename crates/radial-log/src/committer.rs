@@ -126,12 +126,11 @@ impl Committer {
             waiting.slot.hand_over(&mut answered);
         }
         (self.wake)(answered);
-        let flushes = round.iter().map(|waiting| Flush {
-            tenant: Arc::clone(&waiting.tenant),
-            placed: waiting.placed.clone(),
-            reserved: self.reserved.get(&waiting.tenant.no).copied().unwrap_or_default(),
+        let flushes = round.iter().map(|waiting| {
+            let up_to = self.reserved.get(&waiting.tenant.no).copied().unwrap_or_default();
+            Flush::new(Arc::clone(&waiting.tenant), waiting.placed.clone(), up_to)
         });
-        self.flushes.push(flushes, last_seq);
+        self.flushes.push(flushes.collect(), last_seq);
         Ok(())
     }
 

@@ -3,117 +3,31 @@
 //! Until it has, they are safe in the write-ahead file. It works in large transactions, because
 //! each costs the store two fsyncs, and then lets the file's old segments go.
 
+mod waiting;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::clock::RetentionClock;
 use crate::committer::{Counters, PoisonOnPanic};
 use crate::disk::Disk;
 use crate::event_log::AppendError;
 use crate::queue::{CommitQueue, Room};
-use crate::record::{Placed, TenantNo};
+use crate::record::TenantNo;
 use crate::retention::trim;
 use crate::settings::Settings;
 use crate::store::{HeadRow, Store, StoreError, TenantChange};
 use crate::tenant::{Tenant, head_after};
 use crate::wal::{prepare_spare, remove_segments_below};
-use radial_protocol::{Offset, TenantId};
+use radial_protocol::TenantId;
 
-/// How long events may wait for company. A crash costs nothing but reading them again.
-const INTERVAL: Duration = Duration::from_millis(500);
-/// So much is brought in at once, and without waiting.
-const FLUSH_BYTES: usize = 16 * 1024 * 1024;
-/// So much may be behind before the committer has to wait.
-const BEHIND_BYTES_MAX: usize = 64 * 1024 * 1024;
+use self::waiting::Taken;
+pub(crate) use self::waiting::{Flush, FlushQueue};
 
 /// Of the room that is kept free, so much is left even by the hub's own events: a write that finds
 /// no room at all would stop the log.
 const OWN_ROOM_BYTES: u64 = 4 * 1024 * 1024;
-
-/// Committed events of one append.
-#[derive(Debug)]
-pub(crate) struct Flush {
-    pub(crate) tenant: Arc<Tenant>,
-    pub(crate) placed: Vec<Placed>,
-    pub(crate) reserved: Offset,
-}
-
-#[derive(Debug, Default)]
-struct Inner {
-    flushes: Vec<Flush>,
-    bytes: usize,
-    last_seq: u64,
-    closed: bool,
-}
-
-/// Between the committer and the flusher.
-#[derive(Debug, Default)]
-pub(crate) struct FlushQueue {
-    inner: Mutex<Inner>,
-    changed: Condvar,
-}
-
-impl FlushQueue {
-    /// Adds committed events; waits while the flusher is too far behind.
-    pub(crate) fn push(&self, flushes: impl Iterator<Item = Flush>, last_seq: u64) {
-        let mut inner = self.lock();
-        while inner.bytes > BEHIND_BYTES_MAX && !inner.closed {
-            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
-        }
-        for flush in flushes {
-            inner.bytes += flush.placed.iter().map(Placed::memory_bytes).sum::<usize>();
-            inner.flushes.push(flush);
-        }
-        inner.last_seq = last_seq;
-        let wake = inner.bytes >= FLUSH_BYTES;
-        drop(inner);
-        if wake {
-            self.changed.notify_all();
-        }
-    }
-
-    /// Waits for enough, or long enough, and takes all there is, which may be nothing; `None` once
-    /// it is closed and empty.
-    fn take(&self) -> Option<(Vec<Flush>, u64)> {
-        let mut inner = self.lock();
-        loop {
-            if inner.closed || inner.bytes >= FLUSH_BYTES {
-                break;
-            }
-            let (guard, timeout) =
-                self.changed.wait_timeout(inner, INTERVAL).unwrap_or_else(PoisonError::into_inner);
-            inner = guard;
-            if timeout.timed_out() {
-                break;
-            }
-        }
-        if inner.flushes.is_empty() && inner.closed {
-            return None;
-        }
-        inner.bytes = 0;
-        let taken = (std::mem::take(&mut inner.flushes), inner.last_seq);
-        drop(inner);
-        self.changed.notify_all();
-        Some(taken)
-    }
-
-    /// Whether the flusher had better bring events in than tidy up.
-    fn is_pressing(&self) -> bool {
-        let inner = self.lock();
-        inner.closed || inner.bytes >= FLUSH_BYTES / 2
-    }
-
-    pub(crate) fn close(&self) {
-        self.lock().closed = true;
-        self.changed.notify_all();
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// What the thread works with.
 pub(crate) struct Flusher {
@@ -137,8 +51,8 @@ impl Flusher {
             flushes: Arc::clone(&self.flushes),
             counters: Arc::clone(&self.counters),
         };
-        while let Some((flushes, last_seq)) = self.flushes.take() {
-            let flushed = if flushes.is_empty() { Ok(()) } else { self.flush(&flushes, last_seq) };
+        while let Some(taken) = self.flushes.take() {
+            let flushed = if taken.flushes.is_empty() { Ok(()) } else { self.flush(&taken) };
             if let Err(error) = flushed.and_then(|()| self.tidy()) {
                 tracing::error!(%error, "the store failed: the log takes no writes");
                 if let Err(error) = self.store.read_on() {
@@ -153,7 +67,8 @@ impl Flusher {
         }
     }
 
-    fn flush(&self, flushes: &[Flush], last_seq: u64) -> Result<(), StoreError> {
+    fn flush(&self, taken: &Taken) -> Result<(), StoreError> {
+        let Taken { flushes, last_seq, newer_recents } = taken;
         let mut by_tenant: BTreeMap<TenantNo, (&Tenant, TenantChange)> = BTreeMap::new();
         for flush in flushes {
             let fresh = || (flush.tenant.as_ref(), TenantChange::default());
@@ -164,13 +79,15 @@ impl Flusher {
         let mut changes = Vec::with_capacity(by_tenant.len());
         for (no, (tenant, mut change)) in by_tenant {
             // What retention would take at once need not be written first.
+            let newer = newer_recents.get(&no).copied().unwrap_or_default();
             let most = self.settings.retention_of(&tenant.id).keep_recent.events;
+            let most = most.map(|most| most.saturating_sub(newer));
             if let Some(gone) = most.and_then(|most| change.keep_recents(most)) {
                 tenant.recents_go(gone);
             }
             changes.push((no, change));
         }
-        let heads = self.store.apply(&changes, last_seq)?;
+        let heads = self.store.apply(&changes, *last_seq)?;
         let heads: HashMap<TenantNo, HeadRow> =
             changes.iter().map(|(no, _)| *no).zip(heads).collect();
         for flush in flushes {
@@ -180,7 +97,7 @@ impl Flusher {
             }
         }
         let disk = self.disk.as_ref();
-        let tidied = remove_segments_below(disk, &self.wal_folder, last_seq)
+        let tidied = remove_segments_below(disk, &self.wal_folder, *last_seq)
             .and_then(|()| prepare_spare(disk, &self.wal_folder));
         if let Err(error) = tidied {
             // Old segments that stay cost room and nothing else; the next round tries again.

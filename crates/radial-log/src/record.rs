@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use radial_protocol::event::{Event, Head, TimeMs};
+use radial_protocol::event::{Event, Head, Persistence, TimeMs};
 use radial_protocol::{Cursor, Epoch, Offset};
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,11 @@ pub(crate) struct Placed {
 }
 
 impl Placed {
+    /// Whether its event is of class `recent`.
+    pub(crate) fn is_recent(&self) -> bool {
+        self.event.head.persistence == Persistence::Recent
+    }
+
     /// How much memory it takes, roughly.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.event.memory_bytes()

@@ -1,7 +1,6 @@
 //! Bringing committed events into the store, with everything that follows from them.
 
 use radial_protocol::Offset;
-use radial_protocol::event::Persistence;
 
 use super::heads::{HeadPlace, HeadRow, head_of};
 use super::tables::Tables;
@@ -24,7 +23,7 @@ impl TenantChange {
     /// Leaves out all events of class `recent` but so many of the newest, and says up to which they
     /// are left out, if any is.
     pub(crate) fn keep_recents(&mut self, most: u64) -> Option<Offset> {
-        let recents = || self.events.iter().filter(|placed| is_recent(placed));
+        let recents = || self.events.iter().filter(|placed| placed.is_recent());
         let too_many = usize::try_from((recents().count() as u64).saturating_sub(most)).ok()?;
         let newest_gone = recents().nth(too_many.checked_sub(1)?)?;
         self.recent_gone = newest_gone.event.offset()?;
@@ -32,12 +31,8 @@ impl TenantChange {
     }
 
     fn leaves_out(&self, placed: &Placed) -> bool {
-        is_recent(placed) && placed.event.offset() <= Some(self.recent_gone)
+        placed.is_recent() && placed.event.offset() <= Some(self.recent_gone)
     }
-}
-
-fn is_recent(placed: &Placed) -> bool {
-    placed.event.head.persistence == Persistence::Recent
 }
 
 impl Store {

@@ -87,7 +87,9 @@ impl Planning {
         let rows = self.transaction.open_table(RECENTS).map_err(fail)?;
         for entry in rows.range((no, 0)..=(no, u64::MAX)).map_err(fail)?.take(STEP_ROWS) {
             let (key, received_at) = entry.map_err(fail)?;
-            let goes = self.is_over(TimeMs(received_at.value()), keep.age_ms())
+            // Newer ones that never came into the store stand for those that did.
+            let goes = key.value().1 <= self.head.recent_gone
+                || self.is_over(TimeMs(received_at.value()), keep.age_ms())
                 || keep.events.is_some_and(|most| recents > most);
             if !goes {
                 break;
