@@ -36,9 +36,15 @@ struct Run {
 /// Measures the hub and the floor in turns.
 pub(crate) fn run(bench: &Bench<'_>) -> anyhow::Result<Report> {
     let (settings, scratch) = (bench.settings, bench.settings.scratch()?);
+    let acked_scratch = settings.scratch()?;
+    let acked = Wish { acked: true, ..Wish::default() };
     let servers = [
         ("hub", served::hub(settings, bench.binary, scratch.path(), &Wish::default())?),
         ("floor", served::floor(settings, scratch.path(), None)?),
+        (
+            "hub, each session stored",
+            served::hub(settings, bench.binary, acked_scratch.path(), &acked)?,
+        ),
     ];
     #[expect(
         clippy::cast_possible_truncation,
@@ -47,7 +53,7 @@ pub(crate) fn run(bench: &Bench<'_>) -> anyhow::Result<Report> {
     )]
     let most = (settings.run.as_secs_f64() * PER_SECOND_MAX) as usize;
     let issuer = Issuer::new()?;
-    let (mut runs, mut others) = ([Vec::new(), Vec::new()], Vec::new());
+    let (mut runs, mut others) = ([const { Vec::new() }; 3], Vec::new());
     for round in 0..settings.rounds {
         for ((_, server), runs) in servers.iter().zip(&mut runs) {
             // The hub has seen none of these before.
@@ -73,6 +79,10 @@ pub(crate) fn run(bench: &Bench<'_>) -> anyhow::Result<Report> {
         report.push(if *name == "hub" { row.must("connects/s", MUST) } else { row });
     }
     report.note("Each with a token that the server has not seen before, and closed after hello.");
+    report.note(
+        "Where there is a type that must be acknowledged, each session that may see it is stored \
+         as it connects.",
+    );
     report.note(quiet_note(&others));
     Ok(report)
 }
