@@ -36,6 +36,8 @@ export interface ServerEmitter<E> {
 
 interface Waiting {
   event: Envelope;
+  /** How long it is as JSON. */
+  chars: number;
   resolve(answer: Published): void;
   reject(error: unknown): void;
 }
@@ -63,14 +65,13 @@ export function createServerEmitter<E = RegisteredEvents>(
 
   function emit(tenantId: string, event: Outgoing<E>): Promise<Published> {
     return new Promise((resolve, reject) => {
-      const waiting = { event: envelopeOf(event), resolve, reject };
-      queues.set(tenantId, [...(queues.get(tenantId) ?? []), waiting]);
-      if (!sending.has(tenantId)) {
-        sending.set(
-          tenantId,
-          drain(tenantId).finally(() => sending.delete(tenantId)),
-        );
-      }
+      const envelope = envelopeOf(event);
+      // What is no JSON is refused here, alone.
+      const chars = JSON.stringify(envelope).length;
+      const queue = queues.get(tenantId) ?? [];
+      queues.set(tenantId, queue);
+      queue.push({ event: envelope, chars, resolve, reject });
+      if (!sending.has(tenantId)) sending.set(tenantId, drain(tenantId));
     });
   }
 
@@ -84,7 +85,9 @@ export function createServerEmitter<E = RegisteredEvents>(
       if (batch.length === 0) break;
       await send(publisher, batch);
     }
+    // At once, or what is emitted now would wait for a drain that is over.
     queues.delete(tenantId);
+    sending.delete(tenantId);
   }
 
   async function send(publisher: Publisher, batch: Waiting[]): Promise<void> {
@@ -151,8 +154,8 @@ export function createServerEmitter<E = RegisteredEvents>(
 function takeBatch(queue: Waiting[]): Waiting[] {
   let chars = 0;
   let count = 0;
-  for (const { event } of queue) {
-    chars += JSON.stringify(event).length;
+  for (const waiting of queue) {
+    chars += waiting.chars;
     if (count > 0 && (count >= BATCH_EVENTS || chars > BATCH_CHARS)) break;
     count += 1;
   }
