@@ -2,6 +2,7 @@
  * Publishes that survive being offline, a reload and the end of a tab: kept in the browser, sent in
  * order within each scope, each once by its `eventId`, by one tab at a time.
  */
+import { newId } from '../settings.js';
 import { bestStore, type OutboxItem, type OutboxStore } from './store.js';
 
 export {
@@ -88,7 +89,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const next = () => (last = Math.max(last + 0.001, Date.now()));
 
   async function publish(event: Record<string, any>): Promise<string> {
-    const { eventId = crypto.randomUUID() } = event as { eventId?: string };
+    const { eventId = newId() } = event as { eventId?: string };
     await exclusive(async (store) => {
       const waiting = (await store.all()).length;
       if (waiting >= maxItems) {
@@ -141,7 +142,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
         if (decision === 'retry') return false;
         if (typeof decision === 'object') {
           // Another content needs another id: the hub knows the old one by its content.
-          const eventId = crypto.randomUUID();
+          const eventId = newId();
           await store.put({ ...item, eventId, event: { ...decision.replace, eventId } });
           again = true;
         } else count({ dropped: counts.dropped + 1 });

@@ -149,6 +149,33 @@ test('a full outbox says so and keeps what it has', async () => {
   expect(outbox.counts().waiting).toBe(2);
 });
 
+test('a thousand events are kept unless the application says otherwise', async () => {
+  const { state, client } = hub();
+  state.away = true;
+  const store = memoryStore();
+  for (let at = 0; at < 999; at += 1) {
+    const one = event(String(at));
+    await store.put({ at, eventId: one.eventId, scope: 'main', event: one });
+  }
+  const outbox = open(client, store);
+  await outbox.publish(event('last'));
+  await expect(outbox.publish(event('more'))).rejects.toMatchObject({ code: 'outbox-full' });
+  expect(outbox.counts().waiting).toBe(1_000);
+});
+
+test('events get ids of their own, also on pages without a secure context', async () => {
+  const getRandomValues = crypto.getRandomValues.bind(crypto);
+  vi.stubGlobal('crypto', { getRandomValues });
+  const { taken, client } = hub();
+  const outbox = open(client, memoryStore());
+  const ids = [
+    await outbox.publish({ type: 'a.b', data: {} }),
+    await outbox.publish({ type: 'a.b', data: {} }),
+  ];
+  await expect.poll(() => taken).toEqual(ids);
+  expect(new Set(ids).size).toBe(2);
+});
+
 test('of several tabs one sends, and the counts of all of them follow', async () => {
   vi.stubGlobal('navigator', { locks: createFakeLocks() });
   const { taken, state, client } = hub();
