@@ -34,11 +34,20 @@ export async function errorOf(response: Response): Promise<RadialError> {
   return new RadialError(code, message, {
     status,
     problem,
-    retryAfterMs: retryAfter(response.headers.get('retry-after')),
+    retryAfterMs: retryAfter(response.headers),
   });
 }
 
-/** `Retry-After` in seconds, as the hub sends it; a date of a proxy counts as absent. */
-function retryAfter(value: string | null): number | undefined {
-  return value !== null && /^\d+$/.test(value) ? Number(value) * 1000 : undefined;
+/** A date of a proxy that is further away than this is no advice but a wrong clock. */
+const LONGEST_MS = 24 * 3_600_000;
+
+/**
+ * `Retry-After` in seconds, as the hub sends it, or a date, as proxies may; that counts from the
+ * answer's own date, because our clock may be wrong.
+ */
+function retryAfter(headers: Headers): number | undefined {
+  const value = headers.get('retry-after') ?? '';
+  if (/^\d+$/.test(value)) return Number(value) * 1000;
+  const ms = Date.parse(value) - Date.parse(headers.get('date') ?? '');
+  return ms > 0 && ms <= LONGEST_MS ? ms : undefined;
 }

@@ -414,6 +414,26 @@ test('429 is obeyed: nothing is asked before the hub allows it', async () => {
   expect(client.getState().status).toBe('connected');
 });
 
+test('a date in Retry-After is obeyed too, by the clock of who says it', async () => {
+  const hub = createFakeHub();
+  let asked = 0;
+  const { client } = connect(hub, {
+    transports: ['sse'],
+    async fetch(input, init) {
+      if ((asked += 1) > 1) return hub.fetch(input, init);
+      const headers = {
+        date: 'Sun, 22 Nov 2026 01:00:00 GMT',
+        'retry-after': 'Sun, 22 Nov 2026 01:00:20 GMT',
+      };
+      return new Response('', { status: 503, headers });
+    },
+  });
+  await hub.advance(19_000);
+  expect(asked).toBe(1);
+  await hub.advance(6_000);
+  expect(client.getState().status).toBe('connected');
+});
+
 test('a body that is no event stream is no hub, and is tried again', async () => {
   const hub = createFakeHub();
   const { client } = connect(hub, {
