@@ -1,9 +1,12 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { createRealtimeClient, type ClientOptions, type RealtimeClient } from '../../src/index.js';
 import { createFakeHub } from '../../src/testing/index.js';
 
 const clients: RealtimeClient<any>[] = [];
-afterEach(() => clients.splice(0).forEach((client) => client.disconnect()));
+afterEach(() => {
+  clients.splice(0).forEach((client) => client.disconnect());
+  vi.unstubAllGlobals();
+});
 
 const registry = [
   { name: 'ui.themeChanged', policy: { fallback: 'localStorage' } },
@@ -67,6 +70,25 @@ test('what is published without a stream is kept too', async () => {
   expect(next.seen).toMatchObject([
     { type: 'ui.themeChanged', data: { theme: 'blue' }, restored: true },
   ]);
+});
+
+test('a value that another tab keeps is shown while there is no stream', async () => {
+  const page = new EventTarget();
+  vi.stubGlobal('window', page);
+  const hub = createFakeHub({ registry });
+  const kept = storage();
+  const policies = { 'ui.themeChanged': 'localStorage' } as const;
+  hub.down();
+  const fallback = { storage: kept, policies };
+  const { seen } = await open(hub, { fallback });
+  const other = await open(hub, { fallback });
+  other.client
+    .publish({ type: 'ui.themeChanged', data: { theme: 'red' } }, { retries: 0 })
+    .catch(() => {});
+  await hub.advance(0);
+  const key = [...kept.items.keys()].find((name) => name.endsWith('ui.themeChanged'));
+  page.dispatchEvent(Object.assign(new Event('storage'), { key }));
+  expect(seen).toMatchObject([{ type: 'ui.themeChanged', data: { theme: 'red' }, restored: true }]);
 });
 
 test('queries are invalidated while there is no stream, and after a gap', async () => {

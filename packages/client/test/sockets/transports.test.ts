@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import {
@@ -6,6 +8,7 @@ import {
   type RealtimeClient,
   type TransportName,
 } from '../../src/index.js';
+import { createServerEmitter } from '../../src/server/index.js';
 import { startContractServer, type ContractServer } from '../contract-server.js';
 import { startProxy } from '../proxy.js';
 import { witness } from '../witness.js';
@@ -34,6 +37,27 @@ function open(options: ClientOptions<any>): RealtimeClient<any> {
 }
 const publish = (client: RealtimeClient<any>, eventId: string) =>
   client.publish({ type: 'a.b', data: { n: 1 }, eventId });
+
+test('a server emits over connections that are kept alive', async () => {
+  let sockets = 0;
+  const proxy = createServer(async (incoming, outgoing) => {
+    const parts = [];
+    for await (const part of incoming) parts.push(part);
+    const { eventId } = JSON.parse(Buffer.concat(parts).toString());
+    outgoing.setHeader('content-type', 'application/json').end(JSON.stringify({ eventId }));
+  });
+  proxy.on('connection', () => (sockets += 1));
+  await new Promise<void>((listening) => proxy.listen(0, '127.0.0.1', listening));
+  const { port } = proxy.address() as AddressInfo;
+  const emitter = createServerEmitter<any>({ url: `http://127.0.0.1:${port}`, apiKey: 'k' });
+  for (let one = 0; one < 20; one += 1)
+    await emitter.emit(`tenant-${one % 3}`, { type: 'a.b', data: {} });
+  // One may not be free yet when the next request begins.
+  expect(sockets).toBeLessThanOrEqual(2);
+  await emitter.close();
+  proxy.closeAllConnections();
+  proxy.close();
+});
 
 describe.each(['sse', 'websocket', 'polling'] as TransportName[])(
   'over %s on real sockets',
