@@ -17,6 +17,8 @@ interface Here {
   kind: 'here';
   /** Names the time that this tab leads; who leads again begins another one. */
   reign: string;
+  /** How many frames it has passed on. */
+  count: number;
   state: ConnectionState;
   error: { code: string; message: string; status: number | undefined } | null;
   cursor: string | null;
@@ -29,7 +31,7 @@ type Message =
   | Here
   | { kind: 'want'; tab: string; filter: Filter }
   | { kind: 'bye'; tab: string }
-  | { kind: 'frame'; reign: string; frame: Frame };
+  | { kind: 'frame'; reign: string; count: number; frame: Frame };
 
 export interface TabsOwner {
   /** What this tab wants. */
@@ -85,6 +87,8 @@ export class Tabs {
   readonly #wants = new Map<string, Filter>();
   /** Whose frames this tab listens to, or by which it leads itself. */
   #reign = '';
+  /** The frames of it that were passed on, or that this tab has heard. */
+  #count = 0;
   #queue = new AbortController();
   #release: () => void = () => {};
   #stopped = false;
@@ -119,7 +123,8 @@ export class Tabs {
   /** A frame of this tab's own connection, the first time that it came. */
   passOn(frame: Frame): void {
     if (this.role === 'leader' && this.#wants.size > 0 && SHARED.includes(frame.name)) {
-      this.#post({ kind: 'frame', reign: this.#reign, frame });
+      const count = (this.#count += 1);
+      this.#post({ kind: 'frame', reign: this.#reign, count, frame });
     }
     // It has a place now, so that others can go on from there.
     if (frame.name === 'hello' || frame.name === 'live') this.announce();
@@ -135,6 +140,7 @@ export class Tabs {
     this.#post({
       kind: 'here',
       reign: this.#reign,
+      count: this.#count,
       // An error does not survive the way to another tab; what it says does.
       state: { ...state, error: null },
       error: error && { code: error.code, message: error.message, status: error.status },
@@ -198,6 +204,7 @@ export class Tabs {
     this.#stopReading();
     this.role = 'leader';
     this.#reign = newId();
+    this.#count = 0;
     this.#wants.clear();
     this.#look.clear();
     // Followers of the one before say what they want when they hear of the new one.
@@ -211,14 +218,19 @@ export class Tabs {
     if (message.kind === 'here') this.#hear(message);
     if (message.kind !== 'frame') return;
     this.#heardAt = this.#platform.clock.now();
-    if (message.reign !== this.#reign) return;
-    if (this.role === 'follower') return this.#owner.frame(message.frame);
     const reading = this.#reading;
-    // Too many: it begins again with the leader's next word.
-    if (reading && reading.frames.push(message.frame) > MAX_HELD) {
-      this.#stopReading();
-      this.want();
-    }
+    if (message.reign !== this.#reign || (this.role === 'solo' && !reading)) return;
+    const isNext = message.count === (this.#count += 1);
+    if (isNext && !reading) return this.#owner.frame(message.frame);
+    // What was not heard, or does not fit, is read.
+    if (!isNext || (reading && reading.frames.push(message.frame) > MAX_HELD)) this.#beginAgain();
+  }
+
+  /** Joins its leader anew, with the leader's next word. */
+  #beginAgain(): void {
+    this.#stopReading();
+    this.role = 'solo';
+    this.want();
   }
 
   #serve(message: Message): void {
@@ -232,10 +244,10 @@ export class Tabs {
   #hear(here: Here): void {
     this.#heardAt = this.#platform.clock.now();
     if (here.reign !== this.#reign) {
-      this.#stopReading();
       this.#reign = here.reign;
-      this.role = 'solo';
-      this.want();
+      this.#beginAgain();
+    } else if ((this.role === 'follower' || this.#reading) && here.count !== this.#count) {
+      this.#beginAgain();
     }
     this.isServed = here.serves[this.#platform.tab] === words(this.#owner.want());
     if (this.role === 'solo' && this.isServed && !this.#reading) this.#join(here);
@@ -253,7 +265,8 @@ export class Tabs {
 
   /** Follows a leader whose frames show from now on what this tab wants. */
   #join(here: Here): void {
-    const { cursor, offset } = here;
+    const { cursor, offset, count } = here;
+    this.#count = count;
     if (this.#owner.place().cursor === null && !this.#owner.beginsElsewhere()) {
       this.role = 'follower';
       return this.#owner.adopt(cursor, offset);
