@@ -1,6 +1,7 @@
 //! Streams under TLS: the hub takes their sockets from the HTTP library as it does with plain ones,
 //! and speaks TLS on them by itself, in whatever hands they are.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use radial_testkit::tls::{TestCertificate, connect_on};
@@ -241,5 +242,61 @@ async fn a_websocket_under_tls_follows_and_is_heard_while_it_does() {
             pongs += u32::from(said["op"] == "pong");
         }
         assert_eq!(came, Some(round));
+    }
+}
+
+/// What a short message of text is on the wire, masked by zeroes.
+fn text_frame(text: &str) -> Vec<u8> {
+    assert!(text.len() < 126, "{text}");
+    let mut frame = vec![0x81, 0x80 | u8::try_from(text.len()).unwrap()];
+    frame.extend([0; 4]);
+    frame.extend(text.as_bytes());
+    frame
+}
+
+/// Sends this and the end of TLS and of the connection, all before the hub looks.
+async fn send_last(socket: &mut TlsStream<TcpStream>, bytes: &[u8]) {
+    let (tcp, session) = socket.get_mut();
+    session.writer().write_all(bytes).unwrap();
+    session.send_close_notify();
+    let mut all = Vec::new();
+    while session.wants_write() {
+        session.write_tls(&mut all).unwrap();
+    }
+    tcp.write_all(&all).await.unwrap();
+    tcp.shutdown().await.unwrap();
+}
+
+/// Its worker has the socket until then, which comes back with all that it holds, and ended.
+#[tokio::test]
+async fn what_a_websocket_under_tls_says_right_before_its_end_is_done() {
+    let hub = Encrypted::start(&[]).await;
+    for round in 1..=3 {
+        let mut socket = hub.connect().await;
+        let upgrade = [
+            ("upgrade", "websocket"),
+            ("connection", "Upgrade"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let request = head(hub.hub.address(), "GET", "/api/ws", &upgrade) + "\r\n";
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let subscribe = json!({"op": "subscribe", "types": ["nothing.*"]}).to_string();
+        socket.write_all(&text_frame(&subscribe)).await.unwrap();
+        socket.flush().await.unwrap();
+        let mut came = Vec::new();
+        while !String::from_utf8_lossy(&came).contains(r#""op":"live""#) {
+            let read = timeout(PATIENCE, socket.read_buf(&mut came)).await.unwrap().unwrap();
+            assert!(read > 0, "it ended: {}", String::from_utf8_lossy(&came));
+        }
+        let event = json!({"eventType": "user.updated", "eventData": {"userId": "u"}});
+        let publish = json!({"op": "publish", "id": "last", "event": event}).to_string();
+        send_last(&mut socket, &text_frame(&publish)).await;
+        hub.told(&format!("radial_published_events_total{{persistence=\"durable\"}} {round}"))
+            .await;
+        // And it is answered, though only TCP says then that nothing more comes.
+        let _ = timeout(PATIENCE, socket.read_to_end(&mut came)).await.unwrap();
+        let came = String::from_utf8_lossy(&came).into_owned();
+        assert!(came.contains(r#""op":"ok","id":"last""#), "{came}");
     }
 }

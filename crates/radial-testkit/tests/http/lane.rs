@@ -1,11 +1,16 @@
 //! Publishers that the hub reads without the HTTP library, beside what the library makes of the same.
 
+use std::time::Duration;
+
 use radial_testkit::credentials::{limited_token, token};
 use radial_testkit::wire::{Answer, converse, parse_all};
 use radial_testkit::{PATIENCE, TestServer};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{interval, timeout};
+
+use crate::watched::assert_problem;
 
 const EVENT: &str = r#"{"eventType":"test:event","eventData":{"n":1}}"#;
 
@@ -188,7 +193,7 @@ async fn who_sends_half_a_request_is_timed_out_and_who_waits_is_closed_by_the_dr
 
     let hub = TestServer::start().await.unwrap();
     let conversation = tokio::spawn(converse_owned(hub.address(), whole));
-    while hub.get("/metrics").await.unwrap().body.is_empty() || !has_accepted(&hub).await {
+    while published(&hub).await == 0 {
         tokio::task::yield_now().await;
     }
     hub.begin_stop();
@@ -200,8 +205,105 @@ async fn converse_owned(address: std::net::SocketAddr, bytes: String) -> Vec<u8>
     converse(address, bytes.as_bytes(), false).await.unwrap()
 }
 
-async fn has_accepted(hub: &TestServer) -> bool {
+/// How many events were accepted.
+async fn published(hub: &TestServer) -> u64 {
     let text = String::from_utf8(hub.get("/metrics").await.unwrap().body).unwrap();
     let accepted = text.lines().filter(|line| line.starts_with("radial_published_events_total"));
-    accepted.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>() > 0
+    accepted.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+}
+
+/// The lane reads no more than 64 KiB, the library the rest. The bodies are requests themselves, so
+/// that whoever took a part of one for the next request would do it.
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_and_no_part_of_it_is_done() {
+    let settings = [("limits.body_bytes", "16KiB"), ("limits.event_bytes", "8KiB")];
+    let hub = TestServer::with(&settings).await.unwrap();
+    let inner = publish("/api/sse/events", "", EVENT);
+    let last = publish("/api/sse/events", "connection: close\r\n", EVENT);
+    // Nobody reads to the end of the last one; its connection is closed.
+    let cases: [(usize, &[u16]); 3] =
+        [(20_000, &[413, 201]), (100_000, &[413, 201]), (1_000_000, &[413])];
+    for (len, expected) in cases {
+        let body = inner.repeat(len / inner.len());
+        let bytes = publish("/api/sse/events", "", &body) + &last;
+        let back = converse(hub.address(), bytes.as_bytes(), false).await.unwrap();
+        let answers = parse_all(&back).unwrap();
+        let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        assert_eq!(statuses, expected, "{len}");
+        assert_problem(&len.to_string(), &answers[0], 413, "body-too-large");
+    }
+    assert_eq!(published(&hub).await, 2);
+}
+
+/// Sends this and then byte after byte, and returns what comes back until the hub ends it.
+async fn trickle(hub: &TestServer, beginning: &str) -> Vec<Answer> {
+    let mut socket = TcpStream::connect(hub.address()).await.unwrap();
+    socket.set_nodelay(true).unwrap();
+    let (mut reading, mut writing) = socket.split();
+    let mut back = Vec::new();
+    let sending = async {
+        writing.write_all(beginning.as_bytes()).await.unwrap();
+        let mut ticks = interval(Duration::from_millis(20));
+        loop {
+            ticks.tick().await;
+            if writing.write_all(b" ").await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    };
+    let ended = async {
+        tokio::select! {
+            // Its end may be a reset, since more was sent than anybody reads.
+            _ = reading.read_to_end(&mut back) => {}
+            () = sending => {}
+        }
+    };
+    timeout(PATIENCE, ended).await.expect("it is not ended in time");
+    parse_all(&back).unwrap()
+}
+
+fn beginning(length: usize) -> String {
+    format!("POST /api/sse/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n")
+}
+
+#[tokio::test]
+async fn whoever_sends_a_body_byte_by_byte_has_no_more_time_than_others() {
+    let hub = TestServer::with(&[("server.body_timeout", "500ms")]).await.unwrap();
+    // As much as the lane reads, and more.
+    let (one, other) = (beginning(60_000), beginning(70_000));
+    let (one, other) = tokio::join!(trickle(&hub, &one), trickle(&hub, &other));
+    for answers in [one, other] {
+        let [answer] = &answers[..] else { panic!("{answers:?}") };
+        assert_problem("slowly", answer, 408, "body-timeout");
+        assert_eq!(answer.header("connection"), Some("close"));
+    }
+}
+
+/// Nobody's memory is taken for a large body before it is known who sends it.
+#[tokio::test]
+async fn a_large_body_is_not_waited_for_without_a_credential() {
+    let hub = TestServer::serve(&[("server.body_timeout", "10m")]).await.unwrap();
+    let answers = trickle(&hub, &beginning(1_000_000)).await;
+    assert_problem("nobody", &answers[0], 401, "unauthorized");
+}
+
+/// What a client sends after its last request makes the system reset the connection when it is
+/// closed, and drop what has not gone out: here answers that do not fit into what the client's side
+/// holds.
+#[tokio::test]
+async fn the_last_answers_arrive_though_the_client_sends_more_and_reads_late() {
+    const REQUESTS: usize = 300;
+    let hub = TestServer::start().await.unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 * 1024).unwrap();
+    let mut socket = socket.connect(hub.address()).await.unwrap();
+    let mut bytes = publish("/api/sse/events", "", EVENT).repeat(REQUESTS - 1);
+    bytes += &publish("/api/sse/events", "connection: close\r\n", EVENT);
+    bytes += &"?".repeat(100_000);
+    socket.write_all(bytes.as_bytes()).await.unwrap();
+    let all_answered = async { while published(&hub).await < REQUESTS as u64 {} };
+    timeout(PATIENCE, all_answered).await.unwrap();
+    let mut back = Vec::new();
+    timeout(PATIENCE, socket.read_to_end(&mut back)).await.unwrap().unwrap();
+    assert_eq!(parse_all(&back).unwrap().len(), REQUESTS);
 }

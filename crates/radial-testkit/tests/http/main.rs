@@ -35,6 +35,7 @@ mod presence;
 mod requests;
 mod routed;
 mod shared;
+mod sockets;
 mod stalled;
 mod stream;
 mod strings;

@@ -217,3 +217,52 @@ impl Wire {
         let _: Result<std::io::Result<()>, _> = tokio::time::timeout(CLOSING, end).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::client::TlsStream;
+
+    use super::*;
+
+    /// Both ends of a connection under TLS.
+    async fn encrypted() -> (Socket, TlsStream<TcpStream>) {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (made.cert.der().clone(), made.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let client = ClientConfig::builder_with_provider(Arc::clone(&provider));
+        let client = client.with_safe_default_protocol_versions().unwrap();
+        let client = client.with_root_certificates(roots).with_no_client_auth();
+        let server = ServerConfig::builder_with_provider(provider);
+        let server = server.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let key = PrivatePkcs8KeyDer::from(key).into();
+        let server = server.with_single_cert(vec![certificate], key).unwrap();
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let host = ServerName::try_from("localhost").unwrap();
+        let connecting = TlsConnector::from(Arc::new(client)).connect(host, stream);
+        let (socket, client) = tokio::join!(Socket::accept(accepted, Arc::new(server)), connecting);
+        (socket.unwrap(), client.unwrap())
+    }
+
+    /// Under TLS there is a farewell to be written, which it does not take either.
+    #[tokio::test]
+    async fn the_end_does_not_wait_for_who_takes_nothing() {
+        let (socket, _client) = encrypted().await;
+        let never = Duration::from_hours(1);
+        // More than the system holds for both sides.
+        let unwritten = Bytes::from(vec![0; 64 * 1024 * 1024]);
+        let wire = Wire::of(socket, None, 1_024, never, (unwritten, false));
+        let end = wire.close(CloseCode::NORMAL, "");
+        tokio::time::timeout(CLOSING * 10, end).await.expect("it ends");
+    }
+}
