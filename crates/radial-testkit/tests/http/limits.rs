@@ -1,9 +1,12 @@
 //! Limits of time and number, over sockets.
 
-use radial_testkit::TestServer;
 use radial_testkit::credentials::{api_key, token};
 use radial_testkit::wire::{Answer, converse, parse_all, request};
+use radial_testkit::{PATIENCE, TestServer};
 use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::encrypted::Encrypted;
 
 fn event() -> Value {
     json!({"eventType": "test:event", "eventData": {}})
@@ -175,4 +178,41 @@ async fn a_tenant_at_its_quota_is_refused_alone() {
     assert!(problem["detail"].as_str().unwrap().contains("quota"), "{problem}");
     assert_eq!(publish("globex").await.status, 201);
     assert_eq!(hub.get("/readyz").await.unwrap().status, 200, "the hub serves the others");
+}
+
+/// Each says nothing, or a beginning that could be one of TLS.
+#[tokio::test]
+async fn whoever_says_nothing_at_all_is_closed_under_tls_too() {
+    let settings = [("server.header_timeout", "500ms")];
+    let plain = TestServer::with(&settings).await.unwrap();
+    let encrypted = Encrypted::start(&settings).await;
+    for (address, said) in [
+        (plain.address(), &b""[..]),
+        (encrypted.hub.address(), b""),
+        (encrypted.hub.address(), b"\x16\x03\x01"),
+    ] {
+        let back = converse(address, said, false).await.unwrap();
+        assert!(back.is_empty(), "{said:?}: {back:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_events_are_taken_again_when_there_is_room() {
+    let hub = TestServer::start().await.unwrap();
+    // Events of class `live` need no room.
+    let event = json!({"eventType": "user.updated", "eventData": {"userId": "u"}});
+    let until = async |status: u16| loop {
+        let answer = hub.publish(&event).await.unwrap();
+        if answer.status == status {
+            return answer;
+        }
+        assert!([201, 507].contains(&answer.status), "{answer:?}");
+    };
+    until(201).await;
+    hub.disk().set_full(true);
+    let refused = timeout(PATIENCE, until(507)).await.unwrap();
+    assert_eq!(refused.json().unwrap()["code"], "disk-full");
+    assert_eq!(hub.get("/api/events").await.unwrap().status, 200);
+    hub.disk().set_full(false);
+    timeout(PATIENCE, until(201)).await.unwrap();
 }
