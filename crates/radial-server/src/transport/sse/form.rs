@@ -1,7 +1,9 @@
 //! How a stream is written: with or without names, and compressed or not.
 //!
 //! A compressed stream is one gzip member (RFC 1952) that never ends: its trailer is left out, since
-//! no connection keeps a checksum of what it was sent. What is short goes as stored blocks.
+//! no connection keeps a checksum of what it was sent. What is short goes as stored blocks. An empty
+//! one ends each piece: some decoders, that of Go's library among them, hold back what they have
+//! until one comes.
 
 use http::{HeaderMap, header};
 use radial_protocol::control::Control;
@@ -11,6 +13,8 @@ use crate::transport::packing::{BLOCKS_END, packed};
 
 /// What a member of gzip begins with: deflate, no name, no time, no system.
 const GZIP_HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+/// An empty stored block, on whole bytes.
+const FLUSH: [u8; 5] = [0x00, 0x00, 0x00, 0xff, 0xff];
 /// The longest stored block.
 const STORED_BYTES_MAX: usize = u16::MAX as usize;
 
@@ -43,11 +47,8 @@ impl Form {
 
     /// Appends text that is written for one connection.
     pub(super) fn text(self, text: &[u8], out: &mut Vec<u8>) {
-        if self.gzip {
-            stored(text, out);
-        } else {
-            out.extend_from_slice(text);
-        }
+        self.part(text, out);
+        self.flush(out);
     }
 
     pub(super) fn control(self, control: &Control, out: &mut Vec<u8>) {
@@ -56,18 +57,34 @@ impl Form {
 
     pub(super) fn event(self, event: &Event, out: &mut Vec<u8>) {
         if self.named {
-            self.text(&sse::event_line(event), out);
+            self.part(&sse::event_line(event), out);
         }
         let frame = event.sse_bytes();
-        let Some(packed) = self.gzip.then(|| packed(event)).flatten() else {
-            return self.text(frame, out);
-        };
-        let after = sse::FRAME_END.len();
-        let before = frame.len().saturating_sub(event.json_bytes().len() + after);
-        stored(frame.get(..before).unwrap_or_default(), out);
-        out.extend_from_slice(packed);
-        out.extend_from_slice(&BLOCKS_END);
-        stored(sse::FRAME_END.as_bytes(), out);
+        if let Some(packed) = self.gzip.then(|| packed(event)).flatten() {
+            let after = sse::FRAME_END.len();
+            let before = frame.len().saturating_sub(event.json_bytes().len() + after);
+            self.part(frame.get(..before).unwrap_or_default(), out);
+            out.extend_from_slice(packed);
+            out.extend_from_slice(&BLOCKS_END);
+            self.part(sse::FRAME_END.as_bytes(), out);
+        } else {
+            self.part(frame, out);
+        }
+        self.flush(out);
+    }
+
+    fn part(self, bytes: &[u8], out: &mut Vec<u8>) {
+        if self.gzip {
+            stored(bytes, out);
+        } else {
+            out.extend_from_slice(bytes);
+        }
+    }
+
+    fn flush(self, out: &mut Vec<u8>) {
+        if self.gzip {
+            out.extend_from_slice(&FLUSH);
+        }
     }
 }
 
@@ -126,11 +143,14 @@ mod tests {
             if bytes > 1_024 {
                 assert!(packed.len() - before < bytes / 4, "{bytes} bytes are compressed");
             }
+            assert!(packed.ends_with(&FLUSH), "no decoder has to hold it back");
             // Everything so far can be read, although the member has no end.
             let (mut decoder, mut read) = (GzDecoder::new(&packed[..]), vec![0; plain.len()]);
             decoder.read_exact(&mut read).unwrap();
             assert!(read == plain, "{bytes} bytes");
         }
+        Form { named: true, gzip: true }.text(b": a word of the hub\n\n", &mut packed);
+        assert!(packed.ends_with(&FLUSH), "the same for what is not an event");
     }
 
     #[test]
