@@ -7,6 +7,8 @@ use crate::process::{self, Steps, command};
 use crate::repo::{self, Workspace};
 
 const PYTHON_LIST: &str = "packages/other-clients/python/requirements.txt";
+/// Packages of Python that hold nothing but a program.
+const PROXIES_LIST: &str = "packages/client/test/proxies/requirements.txt";
 
 /// Runs every test; on a fresh Debian machine with Rust, Node and apt this is all it needs.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
@@ -38,21 +40,24 @@ pub(crate) fn run_steps(root: &Path, steps: &mut Steps) -> anyhow::Result<()> {
         return Ok(());
     }
     let binary = built(root, "radial")?;
-    let python = Workspace::load(root)?.target_directory.join("other-clients");
-    steps.run("python packages", || other_clients(root, &python))?;
+    let target = Workspace::load(root)?.target_directory;
+    let (python, proxies) = (target.join("other-clients"), target.join("proxies"));
+    steps.run("python packages", || listed_packages(root, &python, PYTHON_LIST))?;
+    steps.run("proxies", || listed_packages(root, &proxies, PROXIES_LIST))?;
     for suite in suites {
         steps.run(format!("npm test in {suite}"), || {
             let mut npm = command(&root.join(suite), "npm", &["test"]);
             npm.env("RADIAL_BIN", &binary).env("PYTHONPATH", &python);
+            npm.env("RADIAL_PROXIES", proxies.join("bin"));
             process::run(npm)
         })?;
     }
     Ok(())
 }
 
-/// The packages of Python by which other people's clients are tried.
-fn other_clients(root: &Path, folder: &Path) -> anyhow::Result<()> {
-    let list = std::fs::read_to_string(root.join(PYTHON_LIST))?;
+/// Brings the packages of this list into a folder.
+fn listed_packages(root: &Path, folder: &Path, list: &str) -> anyhow::Result<()> {
+    let list = std::fs::read_to_string(root.join(list))?;
     prepare::python_packages(root, folder, &list.lines().collect::<Vec<_>>())
 }
 

@@ -1,12 +1,12 @@
 /** Real proxies before a hub, with the settings that docs/proxies.md gives for them. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { vi } from 'vitest';
+import { expect, vi } from 'vitest';
 
 const PAGE = readFileSync(new URL('../../docs/proxies.md', import.meta.url), 'utf8');
 
@@ -17,8 +17,17 @@ export function settings(language: string): string {
   return block;
 }
 
+/** Where the tests have put programs that they bring along. */
+const OWN_PROGRAMS = process.env['RADIAL_PROXIES'] ?? '';
+
+/** A program that the tests have brought along, or else the machine's. */
+const found = (name: string, folder: string): string =>
+  [join(OWN_PROGRAMS, name), join(folder, name)].find(existsSync) ?? join(folder, name);
+
 interface Program {
   path: string;
+  /** How its configuration is called, where that matters. */
+  file?: string;
   /** The whole configuration: the page's settings, and what a test needs around them. */
   config(hub: string, port: number, folder: string): string;
   parameters(config: string, folder: string): string[];
@@ -26,7 +35,7 @@ interface Program {
 
 export const PROGRAMS = {
   nginx: {
-    path: '/usr/sbin/nginx',
+    path: found('nginx', '/usr/sbin'),
     config: (hub, port, folder) => `
       worker_processes 1;
       pid ${folder}/pid;
@@ -46,13 +55,25 @@ export const PROGRAMS = {
     parameters: (config, folder) => ['-p', folder, '-c', config, '-g', 'daemon off;'],
   },
   caddy: {
-    path: '/usr/bin/caddy',
+    path: found('caddy', '/usr/bin'),
     config: (hub, port) =>
       `{\nadmin off\ndefault_bind 127.0.0.1\n}\n${settings('caddyfile').replace('example.com', `http://127.0.0.1:${port}`).replace('127.0.0.1:7070', hub)}`,
     parameters: (config) => ['run', '--config', config, '--adapter', 'caddyfile'],
   },
+  traefik: {
+    path: found('traefik', '/usr/bin'),
+    // It knows the language of a file by its name.
+    file: 'config.yaml',
+    config: (hub, port, folder) => {
+      const routes = join(folder, 'routes.yaml');
+      writeFileSync(routes, settings('yaml').replace('127.0.0.1:7070', hub));
+      const all = settings('yml').replace(':80', `127.0.0.1:${port}`);
+      return all.replace('/etc/traefik/routes.yaml', routes);
+    },
+    parameters: (config) => [`--configFile=${config}`],
+  },
   haproxy: {
-    path: '/usr/sbin/haproxy',
+    path: found('haproxy', '/usr/sbin'),
     config: (hub, port) =>
       settings('haproxy').replace(':80', `127.0.0.1:${port}`).replace('127.0.0.1:7070', hub),
     parameters: (config) => ['-db', '-f', config],
@@ -76,7 +97,7 @@ export async function startProgram(
 ): Promise<Running> {
   const program: Program = PROGRAMS[name];
   const folder = await mkdtemp(join(tmpdir(), 'radial-proxy-'));
-  const config = join(folder, 'config');
+  const config = join(folder, program.file ?? 'config');
   const env = { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
   const errors: string[] = [];
   for (let tries = 0; tries < 5; tries += 1) {
@@ -89,8 +110,14 @@ export async function startProgram(
     child.stderr?.setEncoding('utf8').on('data', (part) => errors.push(part));
     // Somebody else may have taken the port meanwhile: then it ends, and another is tried.
     if (!(await isListening(child, port))) continue;
+    const url = `http://127.0.0.1:${port}`;
+    // Traefik listens before it knows its routes.
+    await vi.waitFor(async () => expect((await fetch(`${url}/api/events?limit=1`)).ok).toBe(true), {
+      timeout: 15_000,
+      interval: 20,
+    });
     return {
-      url: `http://127.0.0.1:${port}`,
+      url,
       async close() {
         child.kill();
         if (child.exitCode === null) await once(child, 'exit');

@@ -1,7 +1,8 @@
 /** What docs/proxies.md says, with the programs themselves. Those that are not installed are left out. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { transform } from 'esbuild';
-import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { createServer, get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -88,6 +89,31 @@ test.skipIf(!isInstalled('nginx'))('nginx obeys X-Accel-Buffering by itself', as
     await proxy.close();
   }
 });
+
+test.skipIf(!isInstalled('traefik'))(
+  'Traefik, which asks for gzip by itself, passes each piece of a stream on at once',
+  async () => {
+    const proxy = await startProgram('traefik', hub.url);
+    try {
+      // Unlike fetch, it says nothing of codings, and then Go's library asks for one and unpacks it.
+      const channel = `unpacked:${crypto.randomUUID()}`;
+      const request = get(`${proxy.url}/api/sse/events?channels=${channel}`);
+      const [answer] = (await once(request, 'response')) as [IncomingMessage];
+      let text = '';
+      answer.setEncoding('utf8').on('data', (part) => (text += part));
+      await expect.poll(() => text, { timeout: 5_000 }).toContain('event: live');
+      const publisher = createRealtimeClient<any>({ url: hub.url, report: false });
+      for (const size of [1, 3_000]) {
+        const data = { userId: 'u', note: 'x'.repeat(size) };
+        await publisher.publish({ type: 'user.updated', data, channel });
+        await expect.poll(() => text, { timeout: 5_000 }).toContain(`"note":"${data.note}"`);
+      }
+      request.destroy();
+    } finally {
+      await proxy.close();
+    }
+  },
+);
 
 test('the route handler for Next.js passes each event on, and ends with the page', async () => {
   const { code } = await transform(settings('ts'), { loader: 'ts' });
