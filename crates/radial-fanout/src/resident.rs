@@ -126,6 +126,8 @@ pub enum Ended {
     Gone,
     /// The client took nothing for too long.
     Slow,
+    /// The worker has failed.
+    Failed,
 }
 
 /// A connection that comes back, with all that it was parked with.

@@ -15,9 +15,15 @@ pub(crate) use std::{
 };
 
 #[cfg(modelled)]
-pub(crate) use modelled::{Poll, Registry, Waker};
+pub(crate) use modelled::{Poll, Registry, Waker, catch};
 #[cfg(modelled)]
 pub(crate) use shuttle::{
     sync::{Mutex, RwLock, atomic},
     thread,
 };
+
+/// Does this, and tells if it panics; the panic has been reported by then.
+#[cfg(not(modelled))]
+pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+}

@@ -13,6 +13,7 @@ mod run;
 mod seat;
 mod seats;
 mod shard;
+mod sharing;
 
 #[cfg(test)]
 #[cfg(not(modelled))]
@@ -46,6 +47,8 @@ pub struct WorkerSettings {
     pub uptime: Arc<dyn Fn() -> Duration + Send + Sync>,
     /// Told how many events were delivered, and how many kept back as expired, since the last call.
     pub count: Arc<dyn Fn(crate::Tally) + Send + Sync>,
+    /// Told that a worker has panicked and begun anew, and how many connections that ended.
+    pub failed: Arc<dyn Fn(usize) + Send + Sync>,
 }
 
 /// Some workers. Dropping them gives back nothing: [`Self::recall`] first.

@@ -47,6 +47,9 @@ impl Parking {
             now: Arc::new(move || now.now()),
             uptime: Arc::new(move || uptime.uptime()),
             count: Arc::new(move |tally| count.count_deliveries(tally)),
+            failed: Arc::new(|connections| {
+                tracing::error!(connections, "a worker panicked: its connections were ended");
+            }),
         };
         let cores = available_parallelism().map_or(1, usize::from);
         let workers = Arc::new(Workers::start(cores, &settings)?);

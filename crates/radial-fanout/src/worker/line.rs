@@ -11,13 +11,14 @@ use mio::{Interest, Token};
 
 use super::hands::Leave;
 use super::mailbox::{Command, Mailbox, Stay};
-use crate::resident::{Ended, Outlet, Seal, Share, Why};
+use super::sharing::Sharing;
+use crate::resident::{Ended, Outlet, Seal, Why};
 use crate::sync::Registry;
 
 /// An open outlet in a worker's hands.
 pub(crate) enum Line {
     Socket(TcpStream, Option<Box<dyn Seal>>),
-    Share(Box<dyn Share>),
+    Share(Sharing),
 }
 
 /// What became of a write.
@@ -42,14 +43,15 @@ impl Line {
     pub(crate) fn new(outlet: Outlet) -> Self {
         match outlet {
             Outlet::Socket { socket, seal } => Self::Socket(TcpStream::from_std(socket), seal),
-            Outlet::Share(share) => Self::Share(share),
+            Outlet::Share(share) => Self::Share(Sharing::new(share)),
         }
     }
 
-    pub(crate) fn into_outlet(self) -> Outlet {
+    /// Nothing of a share that has failed.
+    pub(crate) fn into_outlet(self) -> Option<Outlet> {
         match self {
-            Self::Socket(socket, seal) => Outlet::Socket { socket: socket.into(), seal },
-            Self::Share(share) => Outlet::Share(share),
+            Self::Socket(socket, seal) => Some(Outlet::Socket { socket: socket.into(), seal }),
+            Self::Share(share) => share.into_share().map(Outlet::Share),
         }
     }
 
@@ -102,7 +104,7 @@ impl Line {
     pub(crate) fn write_ready(&mut self, bytes: &Bytes) -> Wrote {
         match self {
             Self::Socket(socket, _) => write(socket, bytes),
-            Self::Share(share) => share_out(&mut **share, bytes),
+            Self::Share(share) => share.write(bytes),
         }
     }
 
@@ -120,7 +122,7 @@ impl Line {
             }
             Self::Share(share) => {
                 let whole = whole();
-                return match share_out(&mut **share, &whole) {
+                return match share.write(&whole) {
                     Wrote::All => Left::Nothing,
                     Wrote::Part(written) => Left::Bytes(whole.slice(written..)),
                     Wrote::Gone => Left::Gone,
@@ -155,14 +157,6 @@ fn write(socket: &mut TcpStream, bytes: &[u8]) -> Wrote {
         }
     }
     Wrote::All
-}
-
-fn share_out(share: &mut dyn Share, bytes: &Bytes) -> Wrote {
-    match share.write(bytes) {
-        Ok(written) if written == bytes.len() => Wrote::All,
-        Ok(written) => Wrote::Part(written),
-        Err(_) => Wrote::Gone,
-    }
 }
 
 /// Tells a worker to look at a connection that has no socket of its own.

@@ -1,5 +1,6 @@
 //! What reaches a worker from other threads, and how it is woken for it.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ const ASLEEP: u8 = 2;
 
 /// A worker's mailbox.
 pub(crate) struct Mailbox {
-    commands: Mutex<Vec<Command>>,
+    commands: Mutex<VecDeque<Command>>,
     moved: Mutex<Vec<ShardId>>,
     /// The smallest batch window among what has moved, in milliseconds. It is begun anew, and
     /// follows what is pushed, under the lock of `moved`: what has moved always has a window.
@@ -43,7 +44,7 @@ pub(crate) struct Mailbox {
 /// Everything that came in since the last look.
 #[derive(Default)]
 pub(crate) struct Post {
-    pub(crate) commands: Vec<Command>,
+    pub(crate) commands: VecDeque<Command>,
     pub(crate) moved: Vec<ShardId>,
 }
 
@@ -65,12 +66,12 @@ impl Mailbox {
 
     /// Leaves a command for when the worker is awake.
     pub(crate) fn leave(&self, command: Command) {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner).push(command);
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner).push_back(command);
     }
 
     /// Wakes the worker if there are commands for it.
     pub(crate) fn wake_for_commands(&self) {
-        if !is_empty(&self.commands) {
+        if self.has_commands() {
             self.wake(NAPPING);
         }
     }
@@ -111,7 +112,7 @@ impl Mailbox {
     /// Whether there is nothing to do, so that it may sleep; then it sleeps until it is woken.
     pub(crate) fn falls_asleep(&self) -> bool {
         self.rest.store(ASLEEP, Ordering::SeqCst);
-        let is_empty = is_empty(&self.commands) && is_empty(&self.moved);
+        let is_empty = !self.has_commands() && !self.has_moved();
         if !is_empty {
             self.rest.store(AWAKE, Ordering::SeqCst);
         }
@@ -130,7 +131,7 @@ impl Mailbox {
     /// something is.
     pub(crate) fn naps(&self, window: Duration) -> bool {
         self.rest.store(NAPPING, Ordering::SeqCst);
-        let may = self.window() == Some(window) && is_empty(&self.commands);
+        let may = self.window() == Some(window) && !self.has_commands();
         if !may {
             self.is_up();
         }
@@ -153,17 +154,21 @@ impl Mailbox {
         std::mem::swap(&mut *moved, &mut post.moved);
     }
 
-    /// Takes the commands that came since the last time.
+    /// Takes the commands that came since the last time, of which all have been obeyed.
     pub(crate) fn take_commands(&self, post: &mut Post) {
         std::mem::swap(
             &mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner),
             &mut post.commands,
         );
     }
-}
 
-fn is_empty<T>(list: &Mutex<Vec<T>>) -> bool {
-    list.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    fn has_commands(&self) -> bool {
+        !self.commands.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    fn has_moved(&self) -> bool {
+        !self.moved.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
 }
 
 /// What a timeline rings when it has moved: one for each worker that has readers of it.

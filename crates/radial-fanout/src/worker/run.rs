@@ -1,5 +1,7 @@
 //! A worker's loop: wait, walk, write, sweep.
 
+mod leave;
+
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -19,8 +21,8 @@ use super::seat::Seat;
 use super::seats::Seats;
 use super::shard::Shard;
 use crate::Tally;
-use crate::resident::{Ended, Parked, Returned, Why};
-use crate::sync::{Poll, Waker};
+use crate::resident::{Ended, Parked, Why};
+use crate::sync::{Poll, Waker, catch};
 use crate::timeline::Timeline;
 
 /// A worker whose last walk took longer is busy: it lets batches grow.
@@ -76,21 +78,30 @@ impl Worker {
         Ok((worker, mailbox))
     }
 
+    /// Works until it is stopped, whatever panics meanwhile.
     pub(crate) fn run(mut self) {
         let (mut events, mut post) = (Events::with_capacity(EVENTS), Post::default());
         while !self.is_stopped {
-            self.rest(&mut events);
+            if catch(|| self.work(&mut events, &mut post)).is_err() {
+                self.begin_anew();
+            }
+        }
+    }
+
+    fn work(&mut self, events: &mut Events, post: &mut Post) {
+        // A panic has left those that came after it.
+        self.obey_all(post);
+        while !self.is_stopped {
+            self.rest(events);
             self.mailbox.is_up();
             // First, while each token still means the connection that it meant during the wait.
-            for event in &events {
+            for event in &*events {
                 self.look_at(event);
             }
-            self.mailbox.take_commands(&mut post);
-            for command in post.commands.drain(..) {
-                self.obey(command);
-            }
+            self.mailbox.take_commands(post);
+            self.obey_all(post);
             if self.is_rested() {
-                self.mailbox.take_moved(&mut post);
+                self.mailbox.take_moved(post);
                 self.walk(&mut post.moved);
             }
             self.sweep();
@@ -130,6 +141,12 @@ impl Worker {
             self.nap_until = None;
         }
         is_over
+    }
+
+    fn obey_all(&mut self, post: &mut Post) {
+        while let Some(command) = post.commands.pop_front() {
+            self.obey(command);
+        }
     }
 
     fn obey(&mut self, command: Command) {
@@ -329,55 +346,5 @@ impl Worker {
             seat.resident.moved_to(place);
         }
         self.let_go();
-    }
-
-    /// Lets those go who leave.
-    fn let_go(&mut self) {
-        while let Some((seat_id, leave)) = self.leaving.pop() {
-            let Some(mut seat) = self.seats.try_remove(seat_id) else { continue };
-            self.stays.remove(&seat.stay);
-            seat.line.forget(self.poll.registry());
-            let Some((timeline, epoch, spot)) = self.leave_shard(&seat) else { continue };
-            let tally = seat.tally;
-            match leave {
-                Leave::Ended(ended) => {
-                    drop(seat.line);
-                    seat.resident.ended(ended, tally);
-                }
-                Leave::Back(why) => {
-                    let unwritten = seat.behind.map_or_else(Default::default, |it| it.unwritten);
-                    seat.resident.come_back(Returned {
-                        outlet: seat.line.into_outlet(),
-                        timeline,
-                        epoch,
-                        filter: seat.filter,
-                        unwritten,
-                        spot,
-                        tally,
-                        beat: seat.beat_at.into(),
-                        until: seat.until.into(),
-                        why,
-                    });
-                }
-            }
-        }
-    }
-
-    /// Where a connection was that leaves its shard, which goes with its last one.
-    fn leave_shard(&mut self, seat: &Seat) -> Option<(Arc<Timeline>, Epoch, crate::Spot)> {
-        let shard = self.shards.get_mut(&seat.shard)?;
-        let was = (Arc::clone(&shard.timeline), shard.epoch, shard.spot_of(seat));
-        if let Some(moved) = shard.classes.leave(seat.class, seat.rank)
-            && let Some(moved) = self.seats.get_mut(moved)
-        {
-            moved.rank = seat.rank;
-        }
-        shard.seats -= 1;
-        if shard.seats == 0 {
-            shard.timeline.remove_bell(&shard.bell);
-            self.by_timeline.remove(&Arc::as_ptr(&shard.timeline).addr());
-            self.shards.remove(&seat.shard);
-        }
-        Some(was)
     }
 }

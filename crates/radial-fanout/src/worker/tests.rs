@@ -3,7 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
 use radial_protocol::event::{Audience, Content, Draft, Head};
@@ -14,12 +14,13 @@ use radial_protocol::{Cursor, Epoch, Event, Offset};
 
 use super::*;
 use crate::Tally;
-use crate::resident::{Encoding, Ended, Resident, Returned};
+use crate::resident::{Encoding, Ended, Outlet, Resident, Returned};
 use crate::timeline::{Timeline, TimelineLimit};
 
 mod client;
 mod driver;
 mod one;
+mod panics;
 mod share;
 mod stress;
 
@@ -62,6 +63,23 @@ impl Resident for Owner {
     }
 }
 
+/// A connection that sees everything from the first event on, for a worker.
+fn connection(outlet: Outlet, log: &Log) -> (Parked, Receiver<Heard>) {
+    let (send, heard) = channel();
+    let parked = Parked {
+        outlet,
+        timeline: Arc::clone(&log.timeline),
+        epoch: EPOCH,
+        filter: filter("*", "u1"),
+        spot: crate::Spot { position: 0, place: Offset::ZERO },
+        encoding: Arc::new(Lines),
+        beat: (PATIENCE, PATIENCE),
+        until: PATIENCE,
+        resident: Box::new(Owner(send)),
+    };
+    (parked, heard)
+}
+
 #[expect(clippy::disallowed_methods, reason = "the tests run in real time")]
 fn now() -> Instant {
     Instant::now()
@@ -78,6 +96,7 @@ fn workers(settings: impl FnOnce(&mut WorkerSettings)) -> (Workers, Arc<AtomicU6
         count: Arc::new(move |tally| {
             count.fetch_add(tally.delivered, Ordering::SeqCst);
         }),
+        failed: Arc::new(|connections| unreachable!("{connections} connections were ended")),
     };
     settings(&mut chosen);
     (Workers::start(2, &chosen).unwrap(), delivered)

@@ -98,6 +98,7 @@ impl World {
                 look * u32::try_from(looks).unwrap()
             }),
             count: Arc::new(move |tally| counted.add(tally.delivered)),
+            failed: Arc::new(|_| unreachable!("a panic ends the model")),
         };
         let workers = Workers::start(1, &settings).unwrap();
         let tenants = thread_rng().gen_range(1..3);

@@ -3,13 +3,13 @@
 
 use std::io;
 use std::sync::Condvar;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::Receiver;
 use std::task::Waker;
 
 use bytes::Bytes;
 
 use super::*;
-use crate::resident::{Outlet, Share};
+use crate::resident::Share;
 
 #[derive(Default)]
 struct Pipe {
@@ -45,18 +45,8 @@ impl Ends {
     }
 
     fn park(&self, workers: &Workers, log: &Log) -> Receiver<Heard> {
-        let (send, heard) = channel();
-        let parked = Parked {
-            outlet: Outlet::Share(Box::new(self.clone())),
-            timeline: Arc::clone(&log.timeline),
-            epoch: EPOCH,
-            filter: filter("*", "u1"),
-            spot: crate::Spot { position: 0, place: Offset::ZERO },
-            encoding: Arc::new(Lines),
-            beat: (PATIENCE, PATIENCE),
-            until: PATIENCE,
-            resident: Box::new(Owner(send)),
-        };
+        let share = Outlet::Share(Box::new(self.clone()));
+        let (parked, heard) = connection(share, log);
         workers.park(parked).unwrap();
         workers.wake();
         heard

@@ -70,8 +70,10 @@ impl<T> AtRest<T> {
     pub(crate) fn ended_there(mut self, ended: Ended, tally: Tally) {
         self.kept.count(tally);
         self.held.entry.was_given(self.kept.delivered());
-        if ended == Ended::Slow {
-            self.held.ended(End::Slow);
+        match ended {
+            Ended::Gone => {}
+            Ended::Slow => self.held.ended(End::Slow),
+            Ended::Failed => self.held.ended(End::Error),
         }
     }
 }
