@@ -1,4 +1,4 @@
-/** The hub asks a connection of HTTP/2 every 20 s whether it is there, in a file of its own: it waits. */
+/** The hub asks a connection of HTTP/2 every 15 s whether it is there, in a file of its own: it waits. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';

@@ -158,8 +158,8 @@ impl Begin<'_> {
     }
 
     async fn http2(self, socket: Socket) {
-        let Some(connection) = self.within(http2::begin(socket)).await else { return };
-        http2::serve(self.app, connection, self.entry()).await;
+        let Some(begun) = self.within(http2::begin(socket)).await else { return };
+        http2::serve(self.app, begun, self.entry()).await;
     }
 
     /// HTTP/1.1 on a socket whose first request asks for a stream.

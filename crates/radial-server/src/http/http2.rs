@@ -21,6 +21,7 @@ use http_body_util::BodyExt as _;
 use tokio::time::{sleep, timeout};
 
 use super::connection::{Entry, HEAD_BYTES_MAX};
+use super::pulse::{Pulse, Watched};
 use super::takeover::{self, Head, Takeover};
 use crate::app::App;
 use crate::socket::{Shared, Socket};
@@ -35,19 +36,26 @@ const WINDOW_BYTES: u32 = 1024 * 1024;
 /// had to reset for what came on them: whoever makes more of them is told to calm down, and closed.
 const UNSEEN_RESETS_MAX: usize = 20;
 const ERRORS_MAX: usize = 1_024;
-/// How often a connection is asked whether it is there, and how long it may not answer.
+/// How often a silent client is asked whether it is there, at least.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often it is asked at least before it is given up.
+const PINGS: u32 = 4;
 /// What is only for one connection of HTTP/1, and may not stand in an answer (RFC 9113, section
 /// 8.2.2).
 const HTTP1_HEADERS: [header::HeaderName; 3] =
     [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE];
 
+/// A connection that has begun.
+pub(super) struct Begun {
+    connection: Connection<Watched, Bytes>,
+    pulse: Arc<Pulse>,
+}
+
 /// The beginning of a connection.
 ///
 /// # Errors
 /// The client has gone, or speaks something else.
-pub(super) async fn begin(socket: Socket) -> io::Result<Connection<Socket, Bytes>> {
+pub(super) async fn begin(socket: Socket) -> io::Result<Begun> {
     let mut builder = h2::server::Builder::new();
     builder
         .max_concurrent_streams(STREAMS_MAX)
@@ -57,12 +65,15 @@ pub(super) async fn begin(socket: Socket) -> io::Result<Connection<Socket, Bytes
         .max_local_error_reset_streams(Some(ERRORS_MAX))
         .initial_connection_window_size(WINDOW_BYTES)
         .initial_window_size(WINDOW_BYTES);
-    builder.handshake(socket).await.map_err(io::Error::other)
+    let (socket, pulse) = Watched::new(socket);
+    let connection = builder.handshake(socket).await.map_err(io::Error::other)?;
+    Ok(Begun { connection, pulse })
 }
 
 /// Serves a connection until it ends; once the drain begins, until its answers are finished.
-pub(super) async fn serve(app: &Arc<App>, mut connection: Connection<Socket, Bytes>, entry: Entry) {
-    let mut silence = pin!(silence(connection.ping_pong()));
+pub(super) async fn serve(app: &Arc<App>, begun: Begun, entry: Entry) {
+    let Begun { mut connection, pulse } = begun;
+    let mut silence = pin!(silence(connection.ping_pong(), &pulse, app.stream.slow_after));
     let mut drains = false;
     loop {
         tokio::select! {
@@ -85,18 +96,22 @@ pub(super) async fn serve(app: &Arc<App>, mut connection: Connection<Socket, Byt
     }
 }
 
-/// Resolves when the client does not answer any more.
-async fn silence(pings: Option<PingPong>) {
+/// Resolves when there has been no sign of the client for so long, and for a quarter more at most.
+///
+/// A client that reads slowly need not have come to the question yet, behind megabytes in the
+/// buffers of two systems: that it takes them is a sign too.
+async fn silence(pings: Option<PingPong>, pulse: &Pulse, patience: Duration) {
     let Some(mut pings) = pings else { return std::future::pending().await };
-    loop {
-        sleep(PING_INTERVAL).await;
-        let asked = async {
-            pings.send_ping(Ping::opaque())?;
-            poll_fn(|cx| pings.poll_pong(cx)).await
-        };
-        if !matches!(timeout(PING_TIMEOUT, asked).await, Ok(Ok(_))) {
-            return;
-        }
+    let pause = PING_INTERVAL.min(patience / PINGS);
+    let (mut seen, mut silent) = (pulse.signs(), Duration::ZERO);
+    while silent < patience {
+        sleep(pause).await;
+        let signs = pulse.signs();
+        silent = if signs == seen { silent + pause } else { Duration::ZERO };
+        seen = signs;
+        // An answer to the last one makes room for the next. If there was none, one is on its way.
+        poll_fn(|cx| Poll::Ready(pings.poll_pong(cx).is_ready())).await;
+        let _ = pings.send_ping(Ping::opaque());
     }
 }
 

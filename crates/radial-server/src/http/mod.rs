@@ -29,6 +29,7 @@ mod poll;
 mod presence;
 pub(crate) mod proxies;
 pub(crate) mod publish;
+mod pulse;
 mod refusal;
 mod registry;
 mod renew;

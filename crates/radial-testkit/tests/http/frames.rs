@@ -6,8 +6,8 @@ use radial_testkit::wire::Answer;
 use radial_testkit::{PATIENCE, TestServer};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{Instant, interval, timeout};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEADERS: u8 = 1;
@@ -15,12 +15,14 @@ const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 /// `:status` 200 in the static table.
 const STATUS_200: u8 = 0x88;
 const MAX_CONCURRENT_STREAMS: u16 = 3;
+const INITIAL_WINDOW_SIZE: u16 = 4;
 const REFUSED_STREAM: u32 = 7;
 const CANCEL: u32 = 8;
 const ENHANCE_YOUR_CALM: u32 = 11;
@@ -86,8 +88,36 @@ async fn until(socket: &mut TcpStream, kind: u8) -> Frame {
 }
 
 async fn publish(hub: &TestServer) -> Answer {
-    let event = json!({"eventType": "user.updated", "eventData": {"userId": "u"}});
+    publish_bytes(hub, 0).await
+}
+
+async fn publish_bytes(hub: &TestServer, bytes: usize) -> Answer {
+    let event = json!({"eventType": "user.updated",
+        "eventData": {"userId": "u", "more": "x".repeat(bytes)}});
     hub.publish(&event).await.unwrap()
+}
+
+/// An event stream from the beginning on a socket with little room, without a limit of its own.
+async fn follow(hub: &TestServer) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    let mut socket = socket.connect(hub.address()).await.unwrap();
+    let most = (1_u32 << 31) - 1;
+    let mut window = INITIAL_WINDOW_SIZE.to_be_bytes().to_vec();
+    window.extend(most.to_be_bytes());
+    let mut begin = PREFACE.to_vec();
+    begin.extend(frame(SETTINGS, 0, 0, &window));
+    begin.extend(frame(WINDOW_UPDATE, 0, 0, &(most - 65_535).to_be_bytes()));
+    let path = get("/api/sse/events?cursor=earliest");
+    begin.extend(frame(HEADERS, END_STREAM | END_HEADERS, 1, &path));
+    socket.write_all(&begin).await.unwrap();
+    socket
+}
+
+async fn open_streams(hub: &TestServer) -> u64 {
+    let metrics = String::from_utf8(hub.get("/metrics").await.unwrap().body).unwrap();
+    let mut lines = metrics.lines();
+    lines.find_map(|line| line.strip_prefix("radial_connections ")).unwrap().parse().unwrap()
 }
 
 /// Each would be a task for nothing, as often as its client can ask.
@@ -181,4 +211,40 @@ async fn a_connection_has_as_many_streams_as_it_was_told_and_no_more() {
     }
     let refused = until(&mut socket, RST_STREAM).await;
     assert_eq!((refused.stream, refused.error(0)), (2 * most + 1, REFUSED_STREAM));
+}
+
+/// What it is asked stands behind megabytes that it has not read yet: here it never answers.
+#[tokio::test]
+async fn whoever_reads_slowly_and_answers_no_ping_keeps_the_connection() {
+    let slow_after = Duration::from_secs(1);
+    let hub = TestServer::with(&[("stream.slow_after", "1s")]).await.unwrap();
+    for _ in 0..80 {
+        assert_eq!(publish_bytes(&hub, 200_000).await.status, 201);
+    }
+    let mut socket = follow(&hub).await;
+    let (begun, mut pause) = (Instant::now(), interval(Duration::from_millis(5)));
+    let (mut bytes, mut read) = (vec![0; 8 * 1024], 0);
+    while begun.elapsed() < slow_after * 3 {
+        pause.tick().await;
+        let len = timeout(PATIENCE, socket.read(&mut bytes)).await.unwrap().unwrap();
+        assert!(len > 0, "closed after {read} bytes");
+        read += len;
+    }
+    assert!(read < 80 * 200_000, "it was not slow");
+    assert_eq!(open_streams(&hub).await, 1);
+}
+
+/// That the system takes bytes for it is no sign of it.
+#[tokio::test]
+async fn whoever_answers_nothing_and_takes_nothing_is_closed() {
+    let hub = TestServer::with(&[("stream.slow_after", "1s")]).await.unwrap();
+    let mut socket = follow(&hub).await;
+    let answer = until(&mut socket, HEADERS).await;
+    assert_eq!(answer.payload[0], STATUS_200);
+    let gone = async {
+        while open_streams(&hub).await > 0 {
+            assert_eq!(publish(&hub).await.status, 201);
+        }
+    };
+    timeout(PATIENCE, gone).await.unwrap();
 }
