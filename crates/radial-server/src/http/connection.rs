@@ -186,7 +186,8 @@ impl Begin<'_> {
     /// request, if there is one already.
     async fn http1(self, socket: Socket, ahead: Bytes, answered: Option<Response>) {
         let (app, http, entry) = (self.app, self.http1_settings(), self.entry());
-        let (slot, (io, stuck)) = (Slot::answered(answered), Lent::new(socket, ahead));
+        let (slot, (io, stuck)) =
+            (Slot::answered(answered), Lent::new(socket, ahead, app.stream.slow_after));
         let (cut, service) = (entry.cut(), TowerToHyperService::new(entry.service(&slot)));
         let connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
         let mut connection = Some(connection);

@@ -19,13 +19,14 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, Sleep, sleep, timeout_at};
 use tokio_util::sync::WaitForCancellationFuture;
 
 use self::answer::Writer;
 use self::head::{Next, Spare, Whole, next};
 use super::guard::{Arrival, Asked, check};
+use super::patience::Patience;
 use super::proxies::Peer;
 use super::publish;
 use crate::app::App;
@@ -37,7 +38,7 @@ pub(super) const BEGINNING: &[u8] = b"POST /api/sse/events";
 /// What is read at once.
 const READ_BYTES: usize = 4 * 1024;
 /// How long the rest of a request is waited for, before the library waits for it.
-const PATIENCE: Duration = Duration::from_secs(1);
+const REST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection that another must go on with, and what was read of its next request.
 pub(super) type Left = (Socket, Bytes);
@@ -51,7 +52,8 @@ pub(super) async fn serve(
     idle_timeout: Duration,
 ) -> Option<Left> {
     let (read, spare, writer) = (BytesMut::new(), Spare::default(), Writer::new());
-    let publisher = Publisher { app, peer, socket, read, spare, writer };
+    let patience = Patience::new(app.stream.slow_after);
+    let publisher = Publisher { app, peer, socket, read, spare, writer, patience };
     tokio::select! {
         left = publisher.serve(idle_timeout) => left,
         () = app.cut.cancelled() => None,
@@ -65,6 +67,7 @@ struct Publisher<'a> {
     read: BytesMut,
     spare: Spare,
     writer: Writer,
+    patience: Patience,
 }
 
 impl Publisher<'_> {
@@ -88,7 +91,7 @@ impl Publisher<'_> {
                     self.wait(drained.as_mut(), idle.as_mut()).await?;
                 }
                 Next::Partial(missing) => {
-                    let until = *until.get_or_insert_with(|| Instant::now() + PATIENCE);
+                    let until = *until.get_or_insert_with(|| Instant::now() + REST_TIMEOUT);
                     match timeout_at(until, self.read_on(missing)).await {
                         Ok(true) => {}
                         // It ended in the middle of a request: there is nobody to answer.
@@ -142,7 +145,10 @@ impl Publisher<'_> {
         let answer = asked.answer(app, answered);
         let is_last = is_last || app.drain.is_cancelled();
         let bytes = self.writer.write(&answer, app.hub.runtime().now(), is_last);
-        self.socket.write_all(bytes).await.ok()?;
+        if let Err(error) = self.patience.write_all(&mut self.socket, bytes).await {
+            tracing::debug!(%error, "connection ended");
+            return None;
+        }
         if is_large && self.read.is_empty() {
             // A connection holds no more between two requests than small ones need.
             self.read = BytesMut::new();

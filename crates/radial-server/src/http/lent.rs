@@ -1,14 +1,17 @@
-//! A socket lent to the HTTP library, which tells whether the library could write all it had.
+//! A socket lent to the HTTP library, which tells whether the library could write all it had, and
+//! ends what waits for a client that takes nothing.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::patience::Patience;
 use crate::socket::Socket;
 
 /// A socket that comes back.
@@ -17,6 +20,7 @@ pub(crate) struct Lent {
     ahead: Bytes,
     socket: Socket,
     stuck: Stuck,
+    patience: Patience,
 }
 
 /// Whether the last write did not go through: then the library still holds bytes for it.
@@ -35,9 +39,10 @@ impl Stuck {
 }
 
 impl Lent {
-    pub(crate) fn new(socket: Socket, ahead: Bytes) -> (Self, Stuck) {
-        let stuck = Stuck::default();
-        (Self { ahead, socket, stuck: stuck.clone() }, stuck)
+    /// What is written to it fails once the socket has taken nothing for `slow_after`.
+    pub(crate) fn new(socket: Socket, ahead: Bytes, slow_after: Duration) -> (Self, Stuck) {
+        let (stuck, patience) = (Stuck::default(), Patience::new(slow_after));
+        (Self { ahead, socket, stuck: stuck.clone(), patience }, stuck)
     }
 
     pub(crate) fn into_inner(self) -> Socket {
@@ -70,15 +75,18 @@ impl AsyncWrite for Lent {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.socket).poll_write(cx, buf);
-        self.stuck.note(polled)
+        let polled = self.stuck.note(polled);
+        self.patience.bound(cx, polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+        let polled = Pin::new(&mut self.socket).poll_flush(cx);
+        self.patience.bound(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        let polled = Pin::new(&mut self.socket).poll_shutdown(cx);
+        self.patience.bound(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -87,7 +95,8 @@ impl AsyncWrite for Lent {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
-        self.stuck.note(polled)
+        let polled = self.stuck.note(polled);
+        self.patience.bound(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -25,6 +25,7 @@ pub(crate) mod origin;
 mod pages;
 pub(crate) mod parameters;
 mod path;
+mod patience;
 mod poll;
 mod presence;
 pub(crate) mod proxies;

@@ -69,25 +69,84 @@ async fn a_stream_under_tls_whose_client_takes_nothing_is_closed_as_slow() {
 /// The same as it is without TLS, in the middle of a replay, where a task has it.
 #[tokio::test]
 async fn a_stream_whose_client_takes_nothing_is_closed_as_slow() {
+    let hub = full().await;
+    let mut stuck = narrow(&hub).await;
+    let path = "/api/sse/events?cursor=earliest";
+    let request = head(hub.address(), "GET", path, &[]) + "\r\n";
+    stuck.write_all(request.as_bytes()).await.unwrap();
+    told(&hub, &slow(1)).await;
+}
+
+/// A hub with more events than the system holds of one answer.
+async fn full() -> TestServer {
     let hub = TestServer::with(&[("stream.slow_after", "1s")]).await.unwrap();
     let event = json!({"eventType": "user.updated",
         "eventData": {"userId": "u", "more": "x".repeat(EVENT_BYTES)}});
     for _ in 0..batches() {
         assert_eq!(hub.publish(&json!(vec![&event; 5])).await.unwrap().status, 207);
     }
-    let mut stuck = narrow(&hub).await;
-    let path = "/api/sse/events?cursor=earliest";
-    let request = head(hub.address(), "GET", path, &[]) + "\r\n";
-    stuck.write_all(request.as_bytes()).await.unwrap();
-    let told = async {
+    hub
+}
+
+/// Waits until the metrics say so.
+async fn told(hub: &TestServer, line: &str) {
+    let work = async {
         loop {
             let metrics = hub.get("/metrics").await.unwrap().body;
-            if String::from_utf8(metrics).unwrap().lines().any(|line| line == slow(1)) {
+            if String::from_utf8(metrics).unwrap().lines().any(|found| found == line) {
                 return;
             }
         }
     };
-    timeout(PATIENCE, told).await.unwrap();
+    timeout(PATIENCE, work).await.unwrap_or_else(|_| panic!("no {line} in time"));
+}
+
+/// The request for more than the system holds of one answer.
+fn history(hub: SocketAddr) -> String {
+    head(hub, "GET", "/api/events?limit=1000", &[]) + "\r\n"
+}
+
+/// With one request, and with a second one in the middle of its answer.
+#[tokio::test]
+async fn an_answer_that_nobody_reads_is_ended() {
+    let hub = full().await;
+    let mut stuck = Vec::new();
+    for requests in [1, 2] {
+        let mut socket = narrow(&hub).await;
+        let request = history(hub.address()).repeat(requests);
+        socket.write_all(request.as_bytes()).await.unwrap();
+        // Its answer has begun.
+        socket.readable().await.unwrap();
+        stuck.push(socket);
+    }
+    // That of whoever asks for it.
+    told(&hub, "radial_sockets 1").await;
+}
+
+#[tokio::test]
+async fn an_answer_under_tls_that_nobody_reads_is_ended() {
+    let hub = Encrypted::start(&[("stream.slow_after", "1s")]).await;
+    for _ in 0..batches() {
+        hub.publish(5, EVENT_BYTES).await;
+    }
+    let mut stuck = hub.connect_on(narrow(&hub.hub).await).await;
+    stuck.write_all(history(hub.hub.address()).as_bytes()).await.unwrap();
+    stuck.flush().await.unwrap();
+    assert_eq!(stuck.read_u8().await.unwrap(), b'H');
+    hub.told("radial_sockets 1").await;
+}
+
+/// Each answer names each event of a batch: a client that sends little may ask for much.
+#[tokio::test]
+async fn a_publisher_who_reads_no_answer_is_ended() {
+    let hub = TestServer::with(&[("stream.slow_after", "1s")]).await.unwrap();
+    let mut publisher = narrow(&hub).await;
+    let batch = json!(vec![json!({}); 1_000]).to_string();
+    let length = batch.len().to_string();
+    let request = head(hub.address(), "POST", "/api/sse/events", &[("content-length", &length)]);
+    let request = request + "\r\n" + &batch;
+    let sending = async { while publisher.write_all(request.as_bytes()).await.is_ok() {} };
+    timeout(PATIENCE, sending).await.expect("it is still open");
 }
 
 /// How much has come to a hub from a client that it has not read yet: the system's own table of

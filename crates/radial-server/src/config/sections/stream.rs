@@ -37,8 +37,8 @@ pub(super) const SECTION: Section = Section {
         option(
             "stream.slow_after",
             duration(|c| &mut c.stream.slow_after, secs(1), Duration::from_hours(1)),
-            "A connection that takes nothing for so long is closed; its client comes back to where \
-             it was.",
+            "A connection that takes nothing of what is sent to it for so long is closed. The client \
+             of a stream comes back to where it was.",
             "20s",
         ),
         option(
