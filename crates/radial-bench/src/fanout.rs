@@ -16,6 +16,7 @@ mod streams;
 pub(crate) mod tokens;
 
 mod acks;
+mod compression;
 mod connects;
 mod cpu;
 mod idle;
@@ -53,6 +54,8 @@ pub(crate) enum Scenario {
     Stalled,
     /// 10,000 sessions that owe acknowledgements
     Acks,
+    /// Processor time and bytes of streams that take gzip
+    Compression,
 }
 
 /// Which scenarios run, and how large they are.
@@ -87,6 +90,7 @@ pub(crate) fn run(settings: &Settings, args: &FanoutArgs) -> anyhow::Result<Vec<
         Scenario::Small => small::run(&bench, args.check),
         Scenario::Stalled => stalled::run(&bench),
         Scenario::Acks => acks::run(&bench),
+        Scenario::Compression => compression::run(&bench),
     });
     let reports = reports.collect();
     before.map_or(Ok(()), |before| machine::release(&before))?;

@@ -85,6 +85,21 @@ pub(crate) fn open_small(
     })
 }
 
+/// Opens streams in this coding; none if it is empty.
+pub(crate) fn open_packed(
+    server: SocketAddr,
+    tokens: &[String],
+    coding: &str,
+) -> anyhow::Result<Vec<TcpStream>> {
+    let header = format!("\r\naccept-encoding: {coding}\r\n\r\n");
+    open_with(tokens, |number, token| {
+        let mut socket = connection(server, number)?;
+        let request = sse_request(token, "main").replace("\r\n\r\n", &header);
+        socket.write_all(request.as_bytes())?;
+        Ok((socket, Transport::Sse))
+    })
+}
+
 fn open_with(
     tokens: &[String],
     ask: impl Fn(usize, &str) -> anyhow::Result<(TcpStream, Transport)>,

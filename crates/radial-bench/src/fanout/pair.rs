@@ -28,7 +28,7 @@ pub(crate) struct Side {
     /// The credential of the publisher; the floor asks for none.
     token: Option<String>,
     /// Of the streams, each a user of its own.
-    tokens: Vec<String>,
+    pub(crate) tokens: Vec<String>,
 }
 
 impl Side {
