@@ -159,7 +159,7 @@ impl Begin<'_> {
 
     async fn http2(self, socket: Socket) {
         let Some(begun) = self.within(http2::begin(socket)).await else { return };
-        http2::serve(self.app, begun, self.entry()).await;
+        http2::serve(self.app, begun, self.entry(), self.header_timeout).await;
     }
 
     /// HTTP/1.1 on a socket whose first request asks for a stream.

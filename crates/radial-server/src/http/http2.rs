@@ -18,7 +18,7 @@ use h2::{Ping, PingPong, Reason, RecvStream};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 
 use super::connection::{Entry, HEAD_BYTES_MAX};
 use super::pulse::{Pulse, Watched};
@@ -40,6 +40,8 @@ const ERRORS_MAX: usize = 1_024;
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 /// How often it is asked at least before it is given up.
 const PINGS: u32 = 4;
+/// How long a client that uses nothing any more has to take its leave.
+const LEAVE: Duration = Duration::from_secs(1);
 /// What is only for one connection of HTTP/1, and may not stand in an answer (RFC 9113, section
 /// 8.2.2).
 const HTTP1_HEADERS: [header::HeaderName; 3] =
@@ -70,30 +72,52 @@ pub(super) async fn begin(socket: Socket) -> io::Result<Begun> {
     Ok(Begun { connection, pulse })
 }
 
-/// Serves a connection until it ends; once the drain begins, until its answers are finished.
-pub(super) async fn serve(app: &Arc<App>, begun: Begun, entry: Entry) {
+/// Serves a connection until it ends, or nothing has been on it for this long and twice that at
+/// most; once the drain begins, until its answers are finished.
+///
+/// Its client is told before, and may end it by itself.
+pub(super) async fn serve(app: &Arc<App>, begun: Begun, entry: Entry, unused_after: Duration) {
     let Begun { mut connection, pulse } = begun;
     let mut silence = pin!(silence(connection.ping_pong(), &pulse, app.stream.slow_after));
-    let mut drains = false;
+    let mut looks = every(unused_after);
+    let (mut was_used, mut leaves) = (true, false);
     loop {
-        tokio::select! {
+        let is_told = tokio::select! {
             accepted = connection.accept() => match accepted {
                 Some(Ok((request, respond))) => {
+                    was_used = true;
                     app.parking.spawn(answer(Arc::clone(app), entry.alone(), request, respond));
+                    false
                 }
                 // Clients go away at any time; that is no event of the hub's life.
                 Some(Err(error)) => return tracing::debug!(%error, "connection ended"),
                 None => return,
             },
-            () = app.drain.cancelled(), if !drains => {
-                connection.graceful_shutdown();
-                drains = true;
+            _ = looks.tick() => {
+                let is_used = connection.has_streams() || pulse.is_stuck();
+                match (std::mem::replace(&mut was_used, is_used), is_used) {
+                    (false, false) if leaves => return,
+                    (false, false) => true,
+                    _ => false,
+                }
             }
+            () = app.drain.cancelled(), if !leaves => true,
             () = &mut silence => return,
             // Dropping it closes its socket, and lets go of the hub.
             () = app.cut.cancelled() => return,
+        };
+        if is_told {
+            connection.graceful_shutdown();
+            (leaves, was_used, looks) = (true, true, every(LEAVE));
         }
     }
+}
+
+/// Ticks at once, and then in this interval.
+fn every(pause: Duration) -> Interval {
+    let mut interval = interval(pause);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
 }
 
 /// Resolves when there has been no sign of the client for so long, and for a quarter more at most.

@@ -26,6 +26,11 @@ impl Pulse {
         self.signs.load(Ordering::Relaxed)
     }
 
+    /// Whether something waits for room in the socket.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.is_stuck.load(Ordering::Relaxed)
+    }
+
     fn note(&self) {
         self.signs.fetch_add(1, Ordering::Relaxed);
     }

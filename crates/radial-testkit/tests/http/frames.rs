@@ -23,6 +23,7 @@ const END_HEADERS: u8 = 4;
 const STATUS_200: u8 = 0x88;
 const MAX_CONCURRENT_STREAMS: u16 = 3;
 const INITIAL_WINDOW_SIZE: u16 = 4;
+const NO_ERROR: u32 = 0;
 const REFUSED_STREAM: u32 = 7;
 const CANCEL: u32 = 8;
 const ENHANCE_YOUR_CALM: u32 = 11;
@@ -161,12 +162,17 @@ async fn a_head_without_end_is_not_read_to_the_end() {
 /// What it is owed for them would grow without end.
 #[tokio::test]
 async fn whoever_asks_for_answers_without_reading_them_is_not_read_either() {
+    not_read_without_end(&frame(PING, 0, 0, &[0; 8])).await;
+}
+
+/// Sends it again and again, and reads nothing.
+async fn not_read_without_end(frame: &[u8]) {
     let hub = TestServer::start().await.unwrap();
     let mut socket = connect(&hub).await;
-    let pings = frame(PING, 0, 0, &[0; 8]).repeat(1_000);
+    let frames = frame.repeat(1_000);
     let (mut sent, most) = (0, 256 * 1024 * 1024);
     while sent < most {
-        match timeout(Duration::from_secs(1), socket.write(&pings)).await {
+        match timeout(Duration::from_secs(1), socket.write(&frames)).await {
             Ok(Ok(len)) => sent += len,
             Ok(Err(_)) | Err(_) => break,
         }
@@ -247,4 +253,31 @@ async fn whoever_answers_nothing_and_takes_nothing_is_closed() {
         }
     };
     timeout(PATIENCE, gone).await.unwrap();
+}
+
+/// Without a credential they would take all the connections that there may be.
+#[tokio::test]
+async fn a_connection_without_a_stream_is_told_and_closed() {
+    let hub = TestServer::with(&[("server.header_timeout", "1s")]).await.unwrap();
+    let mut socket = connect(&hub).await;
+    let head = frame(HEADERS, END_STREAM | END_HEADERS, 1, &get("/healthz"));
+    socket.write_all(&head).await.unwrap();
+    assert_eq!(until(&mut socket, HEADERS).await.payload[0], STATUS_200);
+    assert_eq!(until(&mut socket, GOAWAY).await.error(4), NO_ERROR);
+    // And it does not take its leave.
+    while next(&mut socket).await.is_some() {}
+}
+
+#[tokio::test]
+async fn a_client_that_uses_and_answers_nothing_does_not_hold_up_the_stop() {
+    let hub = TestServer::with(&[("server.drain_timeout", "10s")]).await.unwrap();
+    let mut socket = connect(&hub).await;
+    until(&mut socket, SETTINGS).await;
+    timeout(Duration::from_secs(8), hub.stop()).await.expect("it held it up").unwrap();
+}
+
+/// The settings of a client are acknowledged like its pings.
+#[tokio::test]
+async fn whoever_sends_settings_without_end_is_not_read_without_end() {
+    not_read_without_end(&frame(SETTINGS, 0, 0, &[])).await;
 }

@@ -217,6 +217,19 @@ async fn a_client_that_lets_go_of_a_stream_lets_go_of_nothing_else() {
     Connection::open(&hub).await.told("radial_connections 0").await;
 }
 
+/// It follows with a worker, and nothing is asked on its connection.
+#[tokio::test]
+async fn a_connection_with_a_stream_that_only_follows_is_kept() {
+    let settings = [("server.header_timeout", "1s"), ("stream.heartbeat", "600ms")];
+    let hub = TestServer::with(&settings).await.unwrap();
+    let mut connection = Connection::open(&hub).await;
+    let mut stream = connection.stream("", &[]).await;
+    for _ in 0..5 {
+        until(&mut stream, "event: heartbeat").await;
+    }
+    assert!(!connection.get("/healthz").await.is_empty());
+}
+
 #[tokio::test]
 async fn a_drain_says_goodbye_on_each_stream_and_ends_it() {
     let hub = TestServer::start().await.unwrap();
