@@ -1,17 +1,13 @@
 //! One connection from its first byte to its last: TLS or not, HTTP/1.1 or HTTP/2.
 //!
-//! Under TLS the handshake says which HTTP it is. Without, the first bytes do: no request of HTTP/1
-//! begins with `PRI`, and a client of HTTP/2 must (RFC 9113, section 3.4). Whoever sends nothing is
-//! not waited for longer than for the head of a request.
+//! Whoever sends nothing is not waited for longer than for the head of a request.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
-use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -23,15 +19,14 @@ use hyper::server::conn::http1;
 use hyper::service::HttpService;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
-use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt as _};
 
 use super::accept::AcceptSettings;
-use super::early::{self, Early};
+use super::early::Early;
+use super::first::{First, first_bytes, shake_hands};
 use super::http2;
 use super::lane;
 use super::lent::{Lent, Stuck};
@@ -41,8 +36,6 @@ use crate::app::App;
 use crate::connections::SocketCut;
 use crate::socket::Socket;
 
-/// The path of the event stream; aliases of it are streams too.
-const STREAM: &str = "/api/sse/events";
 /// The largest head of a request, and the most that is buffered for a connection of HTTP/1.
 pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
 
@@ -77,58 +70,6 @@ pub(super) async fn serve(
         Some((socket, First::Http1 | First::Publish)) => (socket, Bytes::new()),
     };
     begin.http1(socket, ahead, None).await;
-}
-
-/// What a connection begins with.
-enum First {
-    Http1,
-    Http2,
-    /// A publish of HTTP/1.1.
-    Publish,
-    /// The request of a stream, in HTTP/1.1.
-    Stream(Box<Early>),
-}
-
-/// An encrypted socket, and what was agreed on.
-async fn shake_hands(
-    stream: TcpStream,
-    tls: Arc<ServerConfig>,
-) -> std::io::Result<(Socket, First)> {
-    let socket = Socket::accept(stream, tls).await?;
-    let first = if socket.speaks_http2() { First::Http2 } else { First::Http1 };
-    Ok((socket, first))
-}
-
-/// A plain socket, and what its first bytes say. They stay where they are.
-async fn first_bytes(stream: TcpStream, app: &App) -> std::io::Result<(Socket, First)> {
-    // Once: a client of HTTP/2 sends its preface in one piece, and asking again would not wait.
-    let first = poll_fn(|context| {
-        let mut bytes = [MaybeUninit::uninit(); early::BYTES_MAX];
-        let mut bytes = ReadBuf::uninit(&mut bytes);
-        ready!(stream.poll_peek(context, &mut bytes))?;
-        Poll::Ready(std::io::Result::Ok(First::of(bytes.filled(), app)))
-    });
-    let first = first.await?;
-    Ok((Socket::plain(stream), first))
-}
-
-impl First {
-    fn of(bytes: &[u8], app: &App) -> Self {
-        if bytes.starts_with(b"PRI") {
-            return Self::Http2;
-        }
-        if bytes.starts_with(lane::BEGINNING) {
-            return Self::Publish;
-        }
-        let early = early::read(bytes, |path| is_stream(app, path));
-        early.map_or(Self::Http1, |early| Self::Stream(Box::new(early)))
-    }
-}
-
-/// Whether there is an event stream on a path.
-fn is_stream(app: &App, path: &str) -> bool {
-    let alias = app.aliases.iter().find(|alias| alias.path == path);
-    alias.map_or(path, |alias| alias.route) == STREAM
 }
 
 /// What a connection begins with.

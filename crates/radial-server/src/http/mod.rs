@@ -14,6 +14,7 @@ pub(crate) mod documents;
 mod early;
 mod entities;
 mod etag;
+mod first;
 pub(crate) mod guard;
 mod history;
 mod http2;

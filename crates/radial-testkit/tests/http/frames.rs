@@ -121,6 +121,36 @@ async fn open_streams(hub: &TestServer) -> u64 {
     lines.find_map(|line| line.strip_prefix("radial_connections ")).unwrap().parse().unwrap()
 }
 
+/// Says the beginning in two pieces, and asks for something else in between, so that the hub has seen
+/// the first one alone.
+async fn in_pieces(hub: &TestServer, bytes: &[u8], first: usize) -> TcpStream {
+    let mut socket = TcpStream::connect(hub.address()).await.unwrap();
+    socket.set_nodelay(true).unwrap();
+    socket.write_all(&bytes[..first]).await.unwrap();
+    assert_eq!(hub.get("/healthz").await.unwrap().status, 200);
+    socket.write_all(&bytes[first..]).await.unwrap();
+    socket
+}
+
+#[tokio::test]
+async fn the_beginning_may_come_in_pieces() {
+    let hub = TestServer::start().await.unwrap();
+    let beginning = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
+    let request = b"PUT /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    for first in 1..5 {
+        let mut socket = in_pieces(&hub, &beginning, first).await;
+        assert_eq!(until(&mut socket, SETTINGS).await.stream, 0, "after {first}");
+        let mut socket = in_pieces(&hub, request, first).await;
+        let mut version = [0; 8];
+        timeout(PATIENCE, socket.read_exact(&mut version)).await.unwrap().unwrap();
+        assert_eq!(&version, b"HTTP/1.1", "after {first}");
+    }
+    // Whoever says nothing more is not waited for.
+    let mut socket = in_pieces(&hub, b"PR", 1).await;
+    socket.shutdown().await.unwrap();
+    timeout(Duration::from_secs(5), socket.read_to_end(&mut Vec::new())).await.unwrap().unwrap();
+}
+
 /// Each would be a task for nothing, as often as its client can ask.
 #[tokio::test]
 async fn whoever_takes_requests_back_at_once_again_and_again_is_closed() {
