@@ -2,23 +2,21 @@
 //! of one.
 
 use std::io::{ErrorKind, Write as _};
-use std::sync::Arc;
-use std::task::{Wake, Waker};
 
 use bytes::Bytes;
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 
 use super::hands::Leave;
-use super::mailbox::{Command, Mailbox, Stay};
-use super::sharing::Sharing;
+use super::sharing::{Caller, Sharing};
 use crate::resident::{Ended, Outlet, Seal, Why};
 use crate::sync::Registry;
 
 /// An open outlet in a worker's hands.
 pub(crate) enum Line {
     Socket(TcpStream, Option<Box<dyn Seal>>),
-    Share(Sharing),
+    /// Elsewhere, so that a socket takes no room for it.
+    Share(Box<Sharing>),
 }
 
 /// What became of a write.
@@ -40,10 +38,11 @@ pub(crate) enum Left {
 }
 
 impl Line {
-    pub(crate) fn new(outlet: Outlet) -> Self {
+    /// `caller` is for a share.
+    pub(crate) fn new(outlet: Outlet, caller: Caller) -> Self {
         match outlet {
             Outlet::Socket { socket, seal } => Self::Socket(TcpStream::from_std(socket), seal),
-            Outlet::Share(share) => Self::Share(Sharing::new(share)),
+            Outlet::Share(share) => Self::Share(Box::new(Sharing::new(share, caller))),
         }
     }
 
@@ -57,12 +56,7 @@ impl Line {
 
     /// Begins to notice what happens to it: a socket by this token, a share by a command. Tells how
     /// it leaves if that cannot be.
-    pub(crate) fn watch(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        caller: Caller,
-    ) -> Option<Leave> {
+    pub(crate) fn watch(&mut self, registry: &Registry, token: Token) -> Option<Leave> {
         match self {
             Self::Socket(socket, _) => {
                 let interest = Interest::READABLE | Interest::WRITABLE;
@@ -70,10 +64,7 @@ impl Line {
                 watched.err().map(|_| Leave::Back(Why::Rung))
             }
             // Whoever parked it would find nothing wrong with it, and park it again.
-            Self::Share(share) => {
-                let is_open = share.watch(&caller.into());
-                (!is_open).then_some(Leave::Ended(Ended::Gone))
-            }
+            Self::Share(share) => (!share.watch()).then_some(Leave::Ended(Ended::Gone)),
         }
     }
 
@@ -83,9 +74,7 @@ impl Line {
             Self::Socket(socket, _) => {
                 let _ = registry.deregister(socket);
             }
-            Self::Share(share) => {
-                share.watch(Waker::noop());
-            }
+            Self::Share(share) => share.forget(),
         }
     }
 
@@ -157,27 +146,4 @@ fn write(socket: &mut TcpStream, bytes: &[u8]) -> Wrote {
         }
     }
     Wrote::All
-}
-
-/// Tells a worker to look at a connection that has no socket of its own.
-#[derive(Clone)]
-pub(crate) struct Caller {
-    pub(crate) mailbox: Arc<Mailbox>,
-    pub(crate) stay: Stay,
-}
-
-impl Wake for Caller {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.mailbox.send(Command::Look(self.stay));
-    }
-}
-
-impl From<Caller> for Waker {
-    fn from(caller: Caller) -> Self {
-        Arc::new(caller).into()
-    }
 }

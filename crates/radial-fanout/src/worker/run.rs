@@ -15,11 +15,12 @@ use radial_protocol::{Cursor, Epoch};
 use super::WorkerSettings;
 use super::class::Classes;
 use super::hands::{Hands, Leave};
-use super::line::{Caller, Line, Wrote};
+use super::line::{Line, Wrote};
 use super::mailbox::{Bell, Command, Mailbox, Post, ShardId, Stay};
 use super::seat::Seat;
 use super::seats::Seats;
 use super::shard::Shard;
+use super::sharing::Caller;
 use crate::Tally;
 use crate::resident::{Ended, Parked, Why};
 use crate::sync::{Poll, Waker, catch};
@@ -183,9 +184,8 @@ impl Worker {
         let vacant = self.seats.vacant();
         let seat_id = vacant.id;
         let (class, rank) = shard.classes.enter(&filter, &encoding, seat_id);
-        let mut line = Line::new(outlet);
-        let caller = Caller { mailbox: Arc::clone(&self.mailbox), stay };
-        let unwatched = line.watch(self.poll.registry(), Token(seat_id), caller);
+        let mut line = Line::new(outlet, Caller::new(Arc::clone(&self.mailbox), stay));
+        let unwatched = line.watch(self.poll.registry(), Token(seat_id));
         vacant.fill(Seat {
             stay,
             shard: shard_id,
@@ -296,8 +296,7 @@ impl Worker {
     fn look_after(&mut self, stay: Stay) {
         let Some(seat_id) = self.stays.get(&stay).copied() else { return };
         let Some(seat) = self.seats.get_mut(seat_id) else { return };
-        let caller = Caller { mailbox: Arc::clone(&self.mailbox), stay };
-        if let Some(leave) = seat.line.watch(self.poll.registry(), Token(seat_id), caller) {
+        if let Some(leave) = seat.line.watch(self.poll.registry(), Token(seat_id)) {
             self.leaving.push((seat_id, leave));
         } else if seat.behind.is_some() {
             self.go_on(seat_id);

@@ -19,3 +19,4 @@ mod events;
 mod park;
 mod run;
 mod seam;
+mod share;

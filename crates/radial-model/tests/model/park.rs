@@ -24,7 +24,7 @@ use crate::events::{EPOCH, Log, everything, logged, offset};
 use crate::run::check;
 
 /// Nothing in a model takes so long.
-const NEVER: Duration = Duration::from_hours(1);
+pub(crate) const NEVER: Duration = Duration::from_hours(1);
 /// So much time passes whenever a worker looks: more than a walk may take that is not a busy one.
 const LOOK: Duration = Duration::from_millis(6);
 
@@ -43,7 +43,7 @@ impl Encoding for Ids {
 }
 
 /// Whoever takes a connection back.
-struct Owner(Sender<Returned>);
+pub(crate) struct Owner(pub(crate) Sender<Returned>);
 
 impl Resident for Owner {
     fn moved_to(&self, _: Offset) {}
@@ -76,15 +76,16 @@ impl Given {
 }
 
 /// A hub with its workers, and one tenant or two.
-struct World {
-    logs: Vec<Arc<Log>>,
-    workers: Workers,
+pub(crate) struct World {
+    pub(crate) logs: Vec<Arc<Log>>,
+    pub(crate) workers: Workers,
     given: Arc<Given>,
-    encoding: Arc<dyn Encoding>,
+    pub(crate) encoding: Arc<dyn Encoding>,
 }
 
 impl World {
-    fn new() -> Arc<Self> {
+    /// Each timeline keeps so many events.
+    pub(crate) fn new(kept: impl Fn() -> usize) -> Arc<Self> {
         let (given, uptime) = (Arc::<Given>::default(), AtomicU64::new(0));
         let counted = Arc::clone(&given);
         // Busy ones let batches grow, idle ones do not.
@@ -102,7 +103,7 @@ impl World {
         };
         let workers = Workers::start(1, &settings).unwrap();
         let tenants = thread_rng().gen_range(1..3);
-        let logs = (0..tenants).map(|_| Log::new(thread_rng().gen_range(1..4))).collect();
+        let logs = (0..tenants).map(|_| Log::new(kept())).collect();
         Arc::new(Self { logs, workers, given, encoding: Arc::new(Ids) })
     }
 }
@@ -222,7 +223,8 @@ impl Client {
 
 /// One who publishes, one who rings, and two connections of which one may come later.
 fn park() {
-    let (world, events) = (World::new(), thread_rng().gen_range(1..5_u64));
+    let (world, events) =
+        (World::new(|| thread_rng().gen_range(1..4)), thread_rng().gen_range(1..5_u64));
     let mut clients = vec![Client::open(&world, &world.logs[0])];
     let publishing = {
         let (world, batch) = (Arc::clone(&world), thread_rng().gen_range(1..3));

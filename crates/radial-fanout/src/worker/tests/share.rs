@@ -10,6 +10,10 @@ use bytes::Bytes;
 
 use super::*;
 use crate::resident::Share;
+use crate::sync::{Poll, Waker as Waking};
+use crate::worker::line::Wrote;
+use crate::worker::mailbox::Post;
+use crate::worker::sharing::{Caller, Sharing};
 
 #[derive(Default)]
 struct Pipe {
@@ -124,4 +128,67 @@ fn a_share_without_room_is_ended_as_slow_whatever_it_took_before() {
     log.publish(vec![event(1, "a", None, 1)], Duration::ZERO);
     assert!(matches!(heard.recv_timeout(PATIENCE).unwrap(), Heard::Ended(Ended::Slow)));
     assert_eq!(ends.taken(5).len(), 5);
+}
+
+/// A share that calls whoever watches it whenever it is written. A call is heard once.
+#[derive(Default)]
+struct Calling {
+    waker: Option<Waker>,
+    room: usize,
+    has_ended: bool,
+}
+
+#[derive(Clone, Default)]
+struct Called(Arc<Mutex<Calling>>);
+
+impl Called {
+    fn call(&self) {
+        let waker = self.0.lock().unwrap().waker.take().expect("it is watched");
+        waker.wake();
+    }
+}
+
+impl Share for Called {
+    fn write(&mut self, bytes: &Bytes) -> io::Result<usize> {
+        self.call();
+        Ok(self.0.lock().unwrap().room.min(bytes.len()))
+    }
+
+    fn watch(&mut self, waker: &Waker) -> bool {
+        let mut calling = self.0.lock().unwrap();
+        calling.waker = Some(waker.clone());
+        !calling.has_ended
+    }
+}
+
+/// As `h2` calls whenever it gives a stream room to write. The next call goes by the mailbox again.
+#[test]
+fn a_call_during_a_write_is_answered_at_once_and_no_call_is_missed() {
+    let poll = Poll::new().unwrap();
+    let mailbox = Arc::new(Mailbox::new(Waking::new(poll.registry(), mio::Token(0)).unwrap()));
+    let calls = || {
+        let mut post = Post::default();
+        mailbox.take_commands(&mut post);
+        let calls = post.commands.iter().filter(|it| matches!(it, Command::Look(7))).count();
+        assert_eq!(calls, post.commands.len());
+        calls
+    };
+    let (share, bytes) = (Called::default(), Bytes::from_static(b"an event"));
+    let caller = Caller::new(Arc::clone(&mailbox), 7);
+    let mut sharing = Sharing::new(Box::new(share.clone()), caller);
+    assert!(sharing.watch());
+    share.0.lock().unwrap().room = bytes.len();
+    for _ in 0..3 {
+        assert_eq!((sharing.write(&bytes), calls()), (Wrote::All, 0), "watched already");
+    }
+    share.call();
+    assert_eq!(calls(), 1);
+    // There may be room for the rest by now.
+    share.0.lock().unwrap().room = 2;
+    assert!(sharing.watch());
+    assert_eq!((sharing.write(&bytes), calls()), (Wrote::Part(2), 1));
+    assert!(sharing.watch());
+    share.0.lock().unwrap().room = bytes.len();
+    share.0.lock().unwrap().has_ended = true;
+    assert_eq!((sharing.write(&bytes), calls()), (Wrote::Gone, 0));
 }
