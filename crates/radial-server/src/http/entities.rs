@@ -16,6 +16,7 @@ use super::etag;
 use super::parameters::{Parameters, invalid};
 use super::path::PathPart;
 use super::refusal::Refusal;
+use super::turns::Turn;
 use crate::app::App;
 
 /// The entities of a page unless the request says how many.
@@ -53,6 +54,7 @@ pub(crate) async fn list(
     PathPart(entity_type): PathPart<String>,
     query: RawQuery,
     headers: HeaderMap,
+    turn: Turn,
 ) -> Result<Response, Refusal> {
     let mut parameters = Parameters::parse(&query)?;
     let limit = parameters.limit(LIMIT_DEFAULT, LIMIT_MAX)?;
@@ -76,7 +78,7 @@ pub(crate) async fn list(
             state,
         })
         .collect();
-    Ok(etag::answer(&headers, &WirePage { entities, next }, Some(page.cursor)))
+    Ok(turn.with(etag::answer(&headers, &WirePage { entities, next }, Some(page.cursor))))
 }
 
 pub(crate) async fn show(

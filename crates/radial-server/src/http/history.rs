@@ -15,6 +15,7 @@ use super::negotiation::{self, Shape};
 use super::parameters::{Parameters, invalid};
 use super::refusal::Refusal;
 use super::stream::since;
+use super::turns::Turn;
 use crate::app::App;
 
 /// The events of a page unless the request says how many.
@@ -27,6 +28,7 @@ pub(crate) async fn history(
     caller: Caller,
     query: RawQuery,
     headers: HeaderMap,
+    turn: Turn,
 ) -> Result<Response, Refusal> {
     let mut parameters = Parameters::parse(&query)?;
     let channel: Vec<String> = parameters.all("channel");
@@ -57,7 +59,7 @@ pub(crate) async fn history(
         Shape::CloudEvents => cloud_events(&headers, &page),
     };
     response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
-    Ok(response)
+    Ok(turn.with(response))
 }
 
 /// A batch of `CloudEvents` is an array, so the rest of the page is in headers.

@@ -23,6 +23,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, sleep, timeout};
 use super::connection::{Entry, HEAD_BYTES_MAX};
 use super::pulse::{Pulse, Watched};
 use super::takeover::{self, Head, Takeover};
+use super::turns::{Turn, Turns};
 use crate::app::App;
 use crate::socket::{Shared, Socket};
 
@@ -80,12 +81,13 @@ pub(super) async fn serve(app: &Arc<App>, begun: Begun, entry: Entry, unused_aft
     let Begun { mut connection, pulse } = begun;
     let mut silence = pin!(silence(connection.ping_pong(), &pulse, app.stream.slow_after));
     let mut looks = every(unused_after);
-    let (mut was_used, mut leaves) = (true, false);
+    let (mut was_used, mut leaves, turns) = (true, false, Turns::new());
     loop {
         let is_told = tokio::select! {
             accepted = connection.accept() => match accepted {
-                Some(Ok((request, respond))) => {
+                Some(Ok((mut request, respond))) => {
                     was_used = true;
+                    request.extensions_mut().insert(turns.clone());
                     app.parking.spawn(answer(Arc::clone(app), entry.alone(), request, respond));
                     false
                 }
@@ -152,6 +154,7 @@ async fn answer(
         _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
     };
     let begin = Takeover::begin_of(&mut response);
+    let _turn = Turn::of(&mut response);
     let (mut parts, body) = response.into_parts();
     prepare(&mut parts.headers, &body, begin.is_some());
     let is_whole = begin.is_none() && http_body::Body::is_end_stream(&body);

@@ -43,4 +43,5 @@ mod subscriptions;
 mod takeover;
 mod tickets;
 mod trace;
+mod turns;
 mod websocket;

@@ -311,3 +311,40 @@ async fn a_client_that_uses_and_answers_nothing_does_not_hold_up_the_stop() {
 async fn whoever_sends_settings_without_end_is_not_read_without_end() {
     not_read_without_end(&frame(SETTINGS, 0, 0, &[])).await;
 }
+
+/// Pages of megabytes would be made for whoever never reads them.
+#[tokio::test]
+async fn whoever_reads_no_page_gets_no_more_of_them_and_everything_else() {
+    let hub = TestServer::start().await.unwrap();
+    assert_eq!(publish(&hub).await.status, 201);
+    let mut socket = connect(&hub).await;
+    let mut window = INITIAL_WINDOW_SIZE.to_be_bytes().to_vec();
+    window.extend(0_u32.to_be_bytes());
+    socket.write_all(&frame(SETTINGS, 0, 0, &window)).await.unwrap();
+    let pages: Vec<u32> = (1..20).step_by(2).collect();
+    for stream in &pages {
+        let head = get("/api/events?channel=main");
+        let head = frame(HEADERS, END_STREAM | END_HEADERS, *stream, &head);
+        socket.write_all(&head).await.unwrap();
+    }
+    let mut answered = Vec::new();
+    for stream in [21, 23] {
+        let head = frame(HEADERS, END_STREAM | END_HEADERS, stream, &get("/healthz"));
+        socket.write_all(&head).await.unwrap();
+        while answered.len() < 4 || !answered.contains(&stream) {
+            answered.push(until(&mut socket, HEADERS).await.stream);
+        }
+    }
+    answered.retain(|stream| pages.contains(stream));
+    assert!(answered.len() <= 4, "{answered:?}");
+    let room = 16_384_u32.to_be_bytes();
+    for _ in &pages {
+        // Who has been answered gives room for the next.
+        while answered.is_empty() {
+            let found = until(&mut socket, HEADERS).await.stream;
+            answered.extend(pages.contains(&found).then_some(found));
+        }
+        let stream = answered.pop().unwrap();
+        socket.write_all(&frame(WINDOW_UPDATE, 0, stream, &room)).await.unwrap();
+    }
+}
