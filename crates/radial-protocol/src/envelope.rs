@@ -15,6 +15,7 @@ use crate::event::{Audience, Priority, TimeMs};
 use crate::json::{self, JsonIssue};
 use crate::limits::Limits;
 use crate::names::{ChannelName, EventId, EventTypeName, Id, Name, SessionId, TenantId, UserId};
+use crate::object::Object;
 use crate::problem::{Code, Problem};
 use crate::trace::TraceParent;
 
@@ -130,7 +131,7 @@ struct Wire<'a> {
     #[serde(borrow)]
     traceparent: Option<Cow<'a, str>>,
     expected_version: Option<u64>,
-    audience: Option<Audience>,
+    audience: Option<Object<Audience>>,
     priority: Option<Priority>,
     ttl_ms: Option<u64>,
     broadcast: Option<bool>,
@@ -148,8 +149,7 @@ impl PublishRequest {
     /// `empty-audience`, `audience-too-large`.
     pub fn parse(item: &RawValue, limits: &Limits) -> Result<Self, Problem> {
         if !item.get().starts_with('{') {
-            let detail = "an event of the batch is not an object";
-            return Err(Problem::new(Code::InvalidEnvelope, detail));
+            return Err(Problem::new(Code::InvalidEnvelope, "an event is an object"));
         }
         let wire = serde_json::from_str(item.get()).map_err(|error| problem(&error))?;
         Self::of(wire, limits)
@@ -167,9 +167,10 @@ impl PublishRequest {
         Some(Self::of(wire, limits))
     }
 
-    fn of(wire: Wire<'_>, limits: &Limits) -> Result<Self, Problem> {
+    fn of(mut wire: Wire<'_>, limits: &Limits) -> Result<Self, Problem> {
         let data = read_data(wire.event_data.get(), limits)?;
-        check_audience(wire.audience.as_ref(), limits)?;
+        let audience = wire.audience.take().map(|Object(audience)| audience);
+        check_audience(audience.as_ref(), limits)?;
         check_numbers(&wire)?;
         Ok(Self {
             event_type: wire.event_type,
@@ -185,7 +186,7 @@ impl PublishRequest {
             causation_id: wire.causation_id,
             traceparent: wire.traceparent.as_deref().and_then(TraceParent::parse),
             expected_version: wire.expected_version,
-            audience: wire.audience,
+            audience,
             priority: wire.priority,
             ttl_ms: wire.ttl_ms,
             broadcast: wire.broadcast,
@@ -323,6 +324,7 @@ mod tests {
         check(&event(r#","expectedVersion":9007199254740992"#), Code::InvalidEnvelope);
         check(&event(r#","ttlMs":0"#), Code::InvalidEnvelope);
         check(&event(r#","audience":{}"#), Code::EmptyAudience);
+        check(&event(r#","audience":[["u"],[],[]]"#), Code::InvalidEnvelope);
         check(&event(r#","audience":{"groups":["x"]}"#), Code::InvalidEnvelope);
         check(&event(r#","priority":"urgent""#), Code::InvalidEnvelope);
         check(r#"{"eventType":"a.b","eventData":{"a":1,"a":2}}"#, Code::DuplicateKey);

@@ -16,6 +16,7 @@ pub mod grants;
 pub mod json;
 pub mod limits;
 pub mod names;
+pub mod object;
 pub mod presence;
 pub mod problem;
 mod reach;

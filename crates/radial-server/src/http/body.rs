@@ -6,6 +6,7 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
+use radial_protocol::object::Object;
 use radial_protocol::{Code, Problem};
 
 use crate::app::App;
@@ -66,12 +67,13 @@ fn is_gzip(headers: &HeaderMap) -> Result<bool, Problem> {
     }
 }
 
-/// Reads a body that the hub itself defines.
+/// Reads a body that the hub itself defines: an object.
 ///
 /// # Errors
-/// `malformed-json` for what is no JSON, `invalid-parameter` for other members than are asked for.
+/// `malformed-json` for what is no JSON, `invalid-parameter` for what is no object, or has other
+/// members than are asked for.
 pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| {
+    serde_json::from_slice(bytes).map(|Object(read)| read).map_err(|error| {
         let code = match error.classify() {
             serde_json::error::Category::Data => Code::InvalidParameter,
             _ => Code::MalformedJson,

@@ -89,6 +89,7 @@ async fn an_acknowledgement_is_understood_or_refused_with_a_problem() {
         (json!({"eventIds": ["a\nb"]}), 400, "invalid-parameter"),
         (json!({"eventId": "one", "eventIds": ["two"]}), 400, "invalid-parameter"),
         (json!({"eventId": "one", "events": 1}), 400, "invalid-parameter"),
+        (json!(["one", null, null, null]), 400, "invalid-parameter"),
         (json!({"eventIds": many}), 413, "batch-too-large"),
         (json!({"eventId": "one", "sessionId": "s-2"}), 403, "forbidden"),
     ] {

@@ -129,6 +129,12 @@ async fn json_that_is_no_envelope_is_refused() {
             "invalid-envelope",
         ),
         bad("a channel of a list", event(r#","channel":["main"]"#), 400, "invalid-envelope"),
+        bad(
+            "an audience of a list",
+            event(r#","audience":[["u"],[],[]]"#),
+            400,
+            "invalid-envelope",
+        ),
         bad("a channel of the hub", event(r#","channel":"$hub""#), 400, "invalid-envelope"),
         bad("a channel with a star", event(r#","channel":"board:*""#), 400, "invalid-envelope"),
         bad("a negative time", event(r#","timestamp":-1"#), 400, "invalid-envelope"),

@@ -204,6 +204,22 @@ async fn what_operators_ask_is_read_strictly() {
     assert_eq!(hub.get("/readyz").await.unwrap().status, 200);
 }
 
+/// Each list has what the object would have, in the order in which the hub's code has it.
+#[tokio::test]
+async fn a_list_is_not_read_as_an_object() {
+    let hub = TestServer::start().await.unwrap();
+    for (path, body) in [
+        ("/api/admin/revocations", json!([null, null, "u", null, null, null])),
+        ("/api/admin/disable", json!(["a reason"])),
+        ("/api/auth/renew", json!(["connection", null, null])),
+    ] {
+        let answer = hub.send("POST", path, &body).await.unwrap();
+        assert_problem(&format!("{path} {body}"), &answer, 400, "invalid-parameter");
+        let detail = answer.json().unwrap()["detail"].to_string();
+        assert!(detail.contains("expected an object"), "{path}: {detail}");
+    }
+}
+
 #[tokio::test]
 async fn nobody_names_the_hubs_own_tenant() {
     let hub = TestServer::start().await.unwrap();
