@@ -39,7 +39,8 @@ pub(crate) async fn beginning(address: SocketAddr) -> String {
     answer.json().unwrap()["cursor"].as_str().unwrap().to_owned()
 }
 
-/// Comes and goes until it has been given the last event, and looks at each return whether it was
+/// Comes and goes until it has been given the last event (for the first time when its place has gone,
+/// if it begins late), and looks at each return whether it was
 /// told of a gap exactly when it must be.
 ///
 /// The log only ever loses its oldest events. So a gap is due if what comes next for the client had
@@ -49,8 +50,12 @@ pub(crate) async fn come_and_go(
     hub: HubState,
     published: Published,
     mut rng: fastrand::Rng,
+    begins_late: bool,
 ) -> (Client, Returns) {
     let mut returns = Returns::default();
+    while begins_late && oldest(hub.address).await <= client.place() + 1 {
+        published.until_more_or_over(1).await;
+    }
     while !client.has_all() {
         published.until_more_or_over(rng.usize(0..4 * KEPT)).await;
         let (place, given, told) = (client.place(), client.received.len(), client.gaps.len());
